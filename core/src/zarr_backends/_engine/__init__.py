@@ -1,0 +1,1 @@
+"""The array: the only place where storage and format meet."""

@@ -1,0 +1,148 @@
+"""The chunks of one array: encoded on the backend's side, NumPy arrays on ours.
+
+Everything that is the same for all chunks of an array is worked out here once, so that
+reading and writing do per chunk only what has to be done per chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zarr_backends._engine.locks import locks_of
+from zarr_backends._engine.scheduling import default_concurrency
+from zarr_backends._format.chunk_grid import Shape
+from zarr_backends._format.chunk_spec import ChunkSpec
+from zarr_backends._format.fill_check import is_fill
+from zarr_backends._format.metadata import ArrayMetadata
+from zarr_backends._format.pipeline import CodecPipeline, build_pipeline
+from zarr_backends.contract import (
+    Backend,
+    Buffer,
+    ChunkIndex,
+    SupportsAtomicUpdate,
+    Transform,
+)
+from zarr_backends.errors import ChunkNotFoundError, CodecError
+
+__all__ = ["ChunkAccess", "located", "placed"]
+
+ChunkArray = NDArray[Any]
+
+
+class ChunkAccess:
+    """One array's metadata, codec pipeline and backend, tied together.
+
+    Immutable: a resized array gets a new one.
+    """
+
+    def __init__(self, backend: Backend, metadata: ArrayMetadata) -> None:
+        """Prepare the codecs.
+
+        Raises:
+            CodecError: A codec of the metadata is unknown or misconfigured.
+        """
+        self.backend = backend
+        self.metadata = metadata
+        self.shape: Shape = metadata.shape
+        self.chunk_shape: Shape = metadata.chunk_shape
+        self.dtype: np.dtype[Any] = metadata.data_type.dtype
+        self.fill_value: Any = metadata.fill_value
+        self.pipeline: CodecPipeline = build_pipeline(metadata.codecs, metadata.chunk_spec())
+        wish = getattr(backend, "max_concurrency", None)
+        self.concurrency: int = wish or default_concurrency()
+        self._atomic = backend if isinstance(backend, SupportsAtomicUpdate) else None
+        self._locks = locks_of(backend)
+
+    def extent(self, index: ChunkIndex) -> Shape:
+        """Return the shape of the part of a chunk that lies in the array."""
+        return tuple(
+            min(chunk, length - i * chunk)
+            for i, chunk, length in zip(index, self.chunk_shape, self.shape, strict=True)
+        )
+
+    def empty_chunk(self) -> ChunkArray:
+        """Return a chunk of fill values."""
+        return np.full(self.chunk_shape, self.fill_value, dtype=self.dtype)
+
+    def decode(self, index: ChunkIndex, data: Buffer) -> ChunkArray:
+        """Return the array of a chunk, which may be read-only.
+
+        Raises:
+            ChunkCorruptionError: The bytes are not one chunk; ``index`` says which.
+        """
+        try:
+            return self.pipeline.decode(data)
+        except CodecError as error:
+            raise located(error, index) from error.__cause__
+
+    def encode(self, chunk: ChunkArray) -> Buffer | None:
+        """Return the bytes of a chunk, None where every element is the fill value."""
+        return None if is_fill(chunk, self.fill_value) else self.pipeline.encode(chunk)
+
+    def store(self, index: ChunkIndex, data: Buffer | None) -> None:
+        """Write encoded bytes, or delete the chunk where there are none."""
+        if self._atomic is None:
+            with self._locks[index]:
+                self._store(index, data)
+        else:
+            self._store(index, data)
+
+    def update(self, index: ChunkIndex, transform: Transform) -> None:
+        """Replace a chunk's bytes by ``transform(old)``, losing no other update.
+
+        The backend does it where it can; else the threads of this process take turns.
+        """
+        if self._atomic is not None:
+            self._atomic.update_chunk(index, transform)
+            return
+        with self._locks[index]:
+            try:
+                old: Buffer | None = self.backend.read_chunk(index)
+            except ChunkNotFoundError:
+                old = None
+            self._store(index, transform(old))
+
+    def update_array(self, index: ChunkIndex, change: Callable[[ChunkArray], None]) -> None:
+        """Change a chunk's array in place, losing no other update."""
+
+        def transform(old: Buffer | None) -> Buffer | None:
+            chunk = self.empty_chunk() if old is None else self.decode(index, old)
+            if not chunk.flags.writeable:
+                chunk = chunk.copy()
+            change(chunk)
+            return self.encode(chunk)
+
+        self.update(index, transform)
+
+    def _store(self, index: ChunkIndex, data: Buffer | None) -> None:
+        if data is None:
+            self.backend.delete_chunk(index)
+        else:
+            self.backend.write_chunk(index, data)
+
+
+def located(error: CodecError, index: ChunkIndex) -> CodecError:
+    """Return a codec error that says which chunk it is about."""
+    if error.index is None:
+        error.index = index
+        error.message = f"chunk {index}: {error.message}"
+    return error
+
+
+def placed(block: ChunkArray, key: Any, spec: ChunkSpec) -> ChunkArray:
+    """Return the chunk that `block` makes up, filled beyond the edge of the array.
+
+    Args:
+        block: Every element of the chunk that lies in the array; not copied needlessly.
+        key: Where it lies in the chunk, ready for NumPy.
+        spec: Shape, dtype and fill value of the chunk.
+    """
+    if block.shape == spec.shape:
+        return block.astype(spec.dtype, copy=False)
+    chunk: ChunkArray = np.full(spec.shape, spec.fill_value, dtype=spec.dtype)
+    chunk[key] = block
+    return chunk

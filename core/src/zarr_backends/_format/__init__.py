@@ -1,0 +1,1 @@
+"""Zarr documents and bytes: data types, grids, codecs and metadata. Does no I/O."""
