@@ -109,7 +109,9 @@ def test_masks_equal_numpys(pair: Pair, data: st.DataObject) -> None:
 
 
 @settings(deadline=None, max_examples=100)
-@given(pair=pairs(npst.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9)), data=st.data())
+@given(
+    pair=pairs(npst.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=9)), data=st.data()
+)
 def test_arrays_between_plain_brackets_equal_numpys(pair: Pair, data: st.DataObject) -> None:
     """One array among slices, a row mask, and one array a dimension mean what NumPy means."""
     rows = data.draw(st.lists(st.integers(0, pair.model.shape[0] - 1), min_size=1))
@@ -122,7 +124,8 @@ def test_arrays_between_plain_brackets_equal_numpys(pair: Pair, data: st.DataObj
 def values(shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
     """Return values of a shape, or one that broadcasts to it."""
     return st.one_of(
-        st.integers(-5, 5), npst.arrays("int32", shape, elements=st.integers(-9, 9), fill=st.nothing())
+        st.integers(-5, 5),
+        npst.arrays("int32", shape, elements=st.integers(-9, 9), fill=st.nothing()),
     )
 
 

@@ -85,7 +85,9 @@ class ArrayMachine(RuleBasedStateMachine):
         index = data.draw(st.sampled_from(stored))
         unit = self.array.shards or self.array.chunks
         self.array.backend.delete_chunk(index)
-        self.model[tuple(slice(i * n, (i + 1) * n) for i, n in zip(index, unit, strict=True))] = FILL
+        self.model[tuple(slice(i * n, (i + 1) * n) for i, n in zip(index, unit, strict=True))] = (
+            FILL
+        )
 
     @rule()
     def reopen(self) -> None:

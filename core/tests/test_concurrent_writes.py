@@ -57,9 +57,7 @@ def test_64_threads_write_single_elements_of_one_chunk(
 
 
 @pytest.mark.parametrize("shards", [None, 512], ids=["chunked", "sharded"])
-def test_8_processes_write_single_elements_of_one_chunk(
-    tmp_path: Path, shards: int | None
-) -> None:
+def test_8_processes_write_single_elements_of_one_chunk(tmp_path: Path, shards: int | None) -> None:
     """Each process writes 64 elements of the same chunk; all 512 are there afterwards."""
     path = tmp_path / "a.zarr"
     zb.create(path, shape=512, chunks=512 if shards is None else 32, shards=shards, dtype="int32")

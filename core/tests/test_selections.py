@@ -79,9 +79,7 @@ def orthogonal_item(n: int) -> st.SearchStrategy[Any]:
 
 @settings(deadline=None, max_examples=300)
 @given(data=st.data(), shape=npst.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=12))
-def test_a_vectorized_selection_equals_numpys(
-    data: st.DataObject, shape: tuple[int, ...]
-) -> None:
+def test_a_vectorized_selection_equals_numpys(data: st.DataObject, shape: tuple[int, ...]) -> None:
     """Coordinates that broadcast, repeat and fall select what NumPy selects."""
     source = numbered(shape)
     chunks = tuple(data.draw(st.integers(1, 13)) for _ in shape)
@@ -100,7 +98,9 @@ def test_a_mask_selects_its_true_elements(data: st.DataObject, shape: tuple[int,
     np.testing.assert_array_equal(assembled(select(mask, shape), source, chunks), source[mask])
 
 
-@pytest.mark.parametrize("key", [((0, 0),), (0, 0, 0), ("x",), (None,), (1.5,), (True,), (4,), (-5,)])
+@pytest.mark.parametrize(
+    "key", [((0, 0),), (0, 0, 0), ("x",), (None,), (1.5,), (True,), (4,), (-5,)]
+)
 def test_what_numpy_refuses_is_refused(key: Any) -> None:
     """Too many, foreign and outlying entries raise IndexError."""
     with pytest.raises(IndexError):

@@ -105,7 +105,6 @@ __all__ = [
     "UnknownBackendError",
     "ZarrBackendsError",
     "ZarrFormat",
-    "__version__",
     "backend_info",
     "contiguous_view",
     "copy",

@@ -69,6 +69,9 @@ def create(  # noqa: PLR0913  # the parameters that zarr-python's users know
         overwrite: Delete what is stored there first.
         **options: Options of the backend; `backend_info` lists them.
 
+    Returns:
+        The array, open for reading and writing.
+
     Raises:
         ArrayExistsError: The place is occupied and `overwrite` is false.
         ConfigurationError: An argument or option is unknown or impossible.
@@ -112,6 +115,9 @@ def open(  # noqa: A001  # the word that everyone expects
         storage: Id of a backend, instead of or beside `target`.
         read_only: Refuse every write through this array.
         **options: Options of the backend.
+
+    Returns:
+        The array.
 
     Raises:
         ArrayNotFoundError: No array is stored there.
@@ -177,8 +183,12 @@ def zarr_store(
         read_only: Refuse every write through this store.
         **options: Options of the backend.
 
+    Returns:
+        A store on the same place; a backend without keys gives one of its single array.
+
     Raises:
         ConfigurationError: zarr-python is not installed, or an option is impossible.
+        ModuleNotFoundError: zarr-python is installed, but something that it needs is not.
     """
     try:
         from zarr_backends._storage import zarr_store as adapter  # noqa: PLC0415  # zarr is heavy

@@ -71,7 +71,7 @@ class ZarrBackendsError(Exception):
     transient: bool = False
     """Whether a retry can help. Only transient errors are ever retried."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a message may be about
         self,
         message: str,
         *,

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import prod
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from zarr_backends._engine.array_properties import ArrayProperties
 from zarr_backends._engine.attributes import Attributes
 from zarr_backends._engine.chunk_access import ChunkAccess
-from zarr_backends._engine.info import ArrayInfo, describe, stored_nbytes
 from zarr_backends._engine.iteration import prefetched
 from zarr_backends._engine.reading import read_selection
 from zarr_backends._engine.resizing import resize_stored
 from zarr_backends._engine.views import OrthogonalIndex, VectorizedIndex
 from zarr_backends._engine.writing import write_selection
-from zarr_backends._format.chunk_grid import Region, Shape, chunk_region, grid_indices, nchunks
+from zarr_backends._format.chunk_grid import Region, Shape, chunk_region, grid_indices
 from zarr_backends._format.indexing import basic_selection, select
 from zarr_backends._format.metadata import ArrayMetadata, parse_metadata
 from zarr_backends._format.selections import Selection
@@ -28,7 +27,7 @@ from zarr_backends.errors import ConfigurationError, PermissionDeniedError
 __all__ = ["Array"]
 
 
-class Array:
+class Array(ArrayProperties):
     """An N-dimensional array whose chunks are kept by a backend.
 
     Indexing follows NumPy: integers, slices with steps either way, an ellipsis, boolean
@@ -47,109 +46,6 @@ class Array:
         self._backend = backend
         self._access = ChunkAccess(backend, metadata)
         self._read_only = read_only
-
-    # --- What it is -----------------------------------------------------------------
-
-    @property
-    def backend(self) -> Backend:
-        """Where the chunks are kept."""
-        return self._backend
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """The metadata document as it is stored (v2: with the member ``attributes``)."""
-        return self._access.metadata.document
-
-    @property
-    def zarr_format(self) -> Literal[2, 3]:
-        """Zarr format of the stored array."""
-        return self._access.metadata.zarr_format
-
-    @property
-    def shape(self) -> Shape:
-        """Length of every dimension in elements."""
-        return self._access.shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of dimensions."""
-        return len(self._access.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return prod(self._access.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """NumPy data type of what is read, in native byte order."""
-        return self._access.dtype
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of one element in memory."""
-        return self.dtype.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the whole array in memory; strings count as their handles."""
-        return self.size * self.itemsize
-
-    @property
-    def chunks(self) -> Shape:
-        """Shape of the smallest unit that is read: the inner chunk where there are shards."""
-        sharding = self._access.pipeline.sharding
-        return self._access.chunk_shape if sharding is None else sharding.inner.spec.shape
-
-    @property
-    def shards(self) -> Shape | None:
-        """Shape of a shard, the unit that is stored; None where chunks are stored singly."""
-        return None if self._access.pipeline.sharding is None else self._access.chunk_shape
-
-    @property
-    def fill_value(self) -> Any:
-        """What elements read as that were never written."""
-        return self._access.fill_value
-
-    @property
-    def order(self) -> Literal["C", "F"]:
-        """Memory layout of the elements inside a stored chunk."""
-        return self._access.metadata.order
-
-    @property
-    def dimension_names(self) -> tuple[str | None, ...] | None:
-        """Names of the dimensions, None where there are none."""
-        return self._access.metadata.dimension_names
-
-    @property
-    def read_only(self) -> bool:
-        """Whether writing is refused."""
-        return self._read_only
-
-    @property
-    def concurrency(self) -> int:
-        """Chunks that are worked on at a time."""
-        return self._access.concurrency
-
-    @property
-    def nchunks(self) -> int:
-        """Number of chunks of the grid (of shards where there are shards), stored or not."""
-        return nchunks(self._access.shape, self._access.chunk_shape)
-
-    @property
-    def nchunks_initialized(self) -> int:
-        """Number of chunks that are stored; lists the backend."""
-        return sum(1 for _ in self._backend.list_chunks())
-
-    @property
-    def nbytes_stored(self) -> int:
-        """Bytes of the stored chunks, encoded; lists the backend."""
-        return stored_nbytes(self._access)
-
-    @property
-    def info(self) -> ArrayInfo:
-        """A summary that prints well; lists the backend."""
-        return describe(self._access, read_only=self._read_only)
 
     @property
     def attrs(self) -> Attributes:
@@ -182,6 +78,9 @@ class Array:
         Args:
             start: First element, one number a dimension.
             stop: One past the last element, one number a dimension.
+
+        Returns:
+            A new array of the lengths ``stop - start``.
         """
         return self[_box(start, stop, self.ndim)]
 
@@ -218,6 +117,9 @@ class Array:
         Args:
             ordered: Yield in C order of the grid; False yields whatever is ready.
             ahead: Chunks under way at a time; by default twice what the backend likes.
+
+        Returns:
+            An iterator; leaving it early cancels what has not begun.
         """
         return self.map_chunks(lambda block: block, ordered=ordered, ahead=ahead)
 
@@ -234,6 +136,9 @@ class Array:
             function: Called once a chunk with its elements that lie in the array.
             ordered: Yield in C order of the grid; False yields whatever is ready.
             ahead: Chunks under way at a time; by default twice what the backend likes.
+
+        Returns:
+            An iterator; leaving it early cancels what has not begun.
         """
         access, shape, unit = self._access, self.shape, self.chunks
         regions = (chunk_region(i, shape, unit) for i in grid_indices(shape, unit))
@@ -260,11 +165,14 @@ class Array:
         self._resize(tuple(map(int, lengths)))
 
     def append(self, data: Any, axis: int = 0) -> Shape:
-        """Lengthen the array along `axis` by `data`, and return the new shape.
+        """Lengthen the array along `axis` by `data`.
 
         Args:
             data: Array whose other dimensions are as long as this array's.
             axis: Dimension to lengthen.
+
+        Returns:
+            The new shape.
 
         Raises:
             ValueError: `data` does not fit.
@@ -346,9 +254,14 @@ class Array:
     # --- What NumPy and dask look for -----------------------------------------------
 
     def __array__(
-        self, dtype: DTypeLike | None = None, copy: bool | None = None
+        self,
+        dtype: DTypeLike | None = None,
+        copy: bool | None = None,  # noqa: FBT001  # NumPy's own signature
     ) -> NDArray[Any]:
         """Read the whole array.
+
+        Returns:
+            A new array.
 
         Raises:
             ValueError: ``copy=False``, which storage cannot give.
@@ -381,7 +294,11 @@ class Array:
             raise PermissionDeniedError(message)
 
 
-def _restore(backend: Backend, document: dict[str, Any], read_only: bool) -> Array:  # noqa: FBT001  # pickle passes by position
+def _restore(
+    backend: Backend,
+    document: dict[str, Any],
+    read_only: bool,  # noqa: FBT001  # pickle passes by position
+) -> Array:
     """Rebuild a pickled array."""
     return Array(backend, parse_metadata(document), read_only=read_only)
 

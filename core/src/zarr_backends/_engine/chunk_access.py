@@ -28,7 +28,7 @@ from zarr_backends.contract import (
 )
 from zarr_backends.errors import ChunkNotFoundError, CodecError
 
-__all__ = ["ChunkAccess", "located", "placed"]
+__all__ = ["ChunkAccess", "locate", "placed"]
 
 ChunkArray = NDArray[Any]
 
@@ -72,12 +72,13 @@ class ChunkAccess:
         """Return the array of a chunk, which may be read-only.
 
         Raises:
-            ChunkCorruptionError: The bytes are not one chunk; ``index`` says which.
+            CodecError: The bytes are not one chunk; ``index`` says which.
         """
         try:
             return self.pipeline.decode(data)
         except CodecError as error:
-            raise located(error, index) from error.__cause__
+            locate(error, index)
+            raise
 
     def encode(self, chunk: ChunkArray) -> Buffer | None:
         """Return the bytes of a chunk, None where every element is the fill value."""
@@ -125,12 +126,11 @@ class ChunkAccess:
             self.backend.write_chunk(index, data)
 
 
-def located(error: CodecError, index: ChunkIndex) -> CodecError:
-    """Return a codec error that says which chunk it is about."""
+def locate(error: CodecError, index: ChunkIndex) -> None:
+    """Make a codec error say which chunk it is about."""
     if error.index is None:
         error.index = index
         error.message = f"chunk {index}: {error.message}"
-    return error
 
 
 def placed(block: ChunkArray, key: Any, spec: ChunkSpec) -> ChunkArray:

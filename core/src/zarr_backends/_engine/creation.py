@@ -31,12 +31,15 @@ _DOCUMENT = re.compile(f"(^|/)({_DOCUMENTS})$")
 
 
 def create_array(backend: Backend, metadata: ArrayMetadata, *, overwrite: bool) -> Array:
-    """Write a new array's metadata and return the array.
+    """Write a new array's metadata.
 
     Args:
         backend: Connected by ``create``.
         metadata: The new array's.
         overwrite: Delete what is stored there first: an array, or a whole hierarchy.
+
+    Returns:
+        The array.
 
     Raises:
         ArrayExistsError: Something of Zarr is stored there, chunks without metadata

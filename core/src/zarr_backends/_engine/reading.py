@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarr_backends._engine.chunk_access import ChunkAccess, located
+from zarr_backends._engine.chunk_access import ChunkAccess, locate
 from zarr_backends._engine.scheduling import run
 from zarr_backends._engine.shard_reading import read_shard
 from zarr_backends._format.chunk_grid import Shape
@@ -64,7 +64,8 @@ def _chunk_reader(
             else:
                 out[out_key] = pipeline.decode(data)[numpy_key(chunk_key)]
         except CodecError as error:
-            raise located(error, index) from error.__cause__
+            locate(error, index)
+            raise
 
     return read
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zarr_backends._engine.chunk_access import ChunkAccess, located
+from zarr_backends._engine.chunk_access import ChunkAccess, locate
 from zarr_backends._engine.scheduling import run
 from zarr_backends._engine.shard_sources import (
     RacedError,
@@ -64,6 +64,9 @@ def read_shard(
         projection: The shard's part of it.
         out: The result's buffer.
         concurrency: Inner chunks that are decoded at a time.
+
+    Raises:
+        CodecError: The bytes are not a shard of this array; ``index`` says which.
     """
     index, chunk_key, out_key, _ = projection
     target = out[(*out_key, ...)]
@@ -73,7 +76,8 @@ def read_shard(
     except ChunkNotFoundError:
         target[...] = access.fill_value
     except CodecError as error:
-        raise located(error, index) from error.__cause__
+        locate(error, index)
+        raise
     if not np.may_share_memory(target, out):
         out[out_key] = target
 
@@ -99,7 +103,7 @@ def _read_version(
         return
 
 
-def _read_inner(  # noqa: PLR0913  # one recursion, all of it changes on the way down
+def _read_inner(  # noqa: PLR0913, PLR0917  # private, and each of them is needed
     source: ShardSource,
     sharding: ShardingCodec,
     inner: Selection,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from zarr_backends._engine.array import Array
 from zarr_backends._engine.creation import create_array
@@ -24,7 +25,7 @@ Progress = Callable[[int, int], object]
 def copy_array(
     source: Array, target: Backend, *, overwrite: bool, progress: Progress | None
 ) -> Array:
-    """Copy metadata and chunks, and return the new array.
+    """Copy metadata and chunks.
 
     The target exists from the start and fills up; when an error is raised it is
     incomplete, and the same call with ``overwrite=True`` starts again. A chunk that is
@@ -35,6 +36,9 @@ def copy_array(
         target: Where to, connected by ``create``.
         overwrite: Delete what the target holds first.
         progress: Told after every chunk.
+
+    Returns:
+        The new array, flushed.
     """
     array = create_array(target, parse_metadata(source.metadata), overwrite=overwrite)
     indices = list(source.backend.list_chunks())
@@ -42,10 +46,8 @@ def copy_array(
 
     def copy(index: ChunkIndex) -> None:
         nonlocal done
-        try:
+        with suppress(ChunkNotFoundError):
             target.write_chunk(index, source.backend.read_chunk(index))
-        except ChunkNotFoundError:
-            pass
         with lock:
             done += 1
             if progress is not None:

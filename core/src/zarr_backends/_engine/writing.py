@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarr_backends._engine.chunk_access import ChunkAccess, located, placed
+from zarr_backends._engine.chunk_access import ChunkAccess, locate, placed
 from zarr_backends._engine.scheduling import run
 from zarr_backends._engine.shard_writing import merge_shard
 from zarr_backends._format.selections import Projection, Selection
@@ -89,7 +89,8 @@ def _write_shard(
         try:
             return merge_shard(sharding, old, inner, block, concurrency)
         except CodecError as error:
-            raise located(error, index) from error.__cause__
+            locate(error, index)
+            raise
 
     if whole:
         access.store(index, merge(None))

@@ -62,12 +62,15 @@ class ChunkKeyEncoding:
         return "c" if self.name == "default" else "0"
 
     def decode(self, key: str, ndim: int | None = None) -> ChunkIndex | None:
-        """Return the index that a key stands for, or None where it is no chunk's key.
+        """Read a store key back.
 
         Args:
             key: Store key relative to the array, without a slash at either end.
             ndim: Dimensions of the array; None accepts any number (then the key ``"0"`` of
                 the v2 encoding is read as one dimension).
+
+        Returns:
+            The chunk's index, or None where `key` is not that of a chunk.
         """
         if ndim == 0:
             return () if key == self.encode(()) else None
@@ -95,6 +98,9 @@ def encoding_of(document: Mapping[str, Any]) -> ChunkKeyEncoding:
 
     Args:
         document: A ``.zarray`` or ``zarr.json`` object of an array.
+
+    Returns:
+        The encoding.
 
     Raises:
         MetadataError: The encoding is missing, malformed or unknown.

@@ -45,7 +45,7 @@ def select(key: Any, shape: Shape) -> Selection:
         return vectorized_selection(items, shape)
     if len(arrays) == 1 and not any(_is_int(item) for item in items):
         return orthogonal_selection(items, shape)
-    message = "arrays and integers can't be mixed with slices here; use .oindex[...] or .vindex[...]"
+    message = "arrays and integers can't be mixed with slices so; use .oindex[...] or .vindex[...]"
     raise IndexError(message)
 
 
@@ -56,7 +56,7 @@ def basic_selection(key: Any, shape: Shape) -> BasicSelection:
         IndexError: An entry is of another kind or leaves the array, or there are too many.
     """
     items = _expanded(key, shape)
-    entries = tuple(_basic(item, n, axis) for axis, (item, n) in enumerate(zip(items, shape, strict=True)))
+    entries = tuple(_basic(items[axis], n, axis) for axis, n in enumerate(shape))
     result = tuple(_length(entry) for entry in entries if isinstance(entry, slice))
     return BasicSelection(shape, entries, result, result)
 
@@ -69,8 +69,8 @@ def orthogonal_selection(key: Any, shape: Shape) -> OrthogonalSelection:
     """
     items = _expanded(key, shape)
     entries = tuple(
-        _coordinates(item, n, axis) if _is_array(item) else _basic(item, n, axis)
-        for axis, (item, n) in enumerate(zip(items, shape, strict=True))
+        (_coordinates if _is_array(items[axis]) else _basic)(items[axis], n, axis)
+        for axis, n in enumerate(shape)
     )
     if any(isinstance(entry, np.ndarray) and entry.ndim != 1 for entry in entries):
         message = "each array of an orthogonal index must have one dimension; see .vindex[...]"
@@ -88,6 +88,9 @@ def vectorized_selection(key: Any, shape: Shape) -> VectorizedSelection:
             other, or one boolean array of the shape `shape`.
         shape: Shape of the array.
 
+    Returns:
+        A selection whose buffer is flat.
+
     Raises:
         IndexError: Anything else, or coordinates outside the array.
     """
@@ -104,7 +107,7 @@ def vectorized_selection(key: Any, shape: Shape) -> VectorizedSelection:
     if len(items) != len(shape):
         message = f"vindex takes one integer array a dimension ({len(shape)}), not {len(items)}"
         raise IndexError(message)
-    points = [_coordinates(i, n, axis) for axis, (i, n) in enumerate(zip(items, shape, strict=True))]
+    points = [_coordinates(items[axis], n, axis) for axis, n in enumerate(shape)]
     crossed = np.broadcast_arrays(*points) if points else []
     result = crossed[0].shape if crossed else ()
     entries = tuple(coordinates.reshape(-1) for coordinates in crossed)
@@ -181,8 +184,9 @@ def _is_array(item: Any) -> bool:
 
 
 def _is_int(item: Any) -> bool:
-    """Whether an item is an integer; booleans are none."""
-    return not isinstance(item, bool | np.bool_) and hasattr(item, "__index__")
+    """Whether an item is an integer; booleans and arrays are none."""
+    is_bool = isinstance(item, bool | np.bool_)
+    return hasattr(item, "__index__") and not is_bool and not _is_array(item)
 
 
 def _length(entry: Entry) -> int:

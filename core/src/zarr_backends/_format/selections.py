@@ -114,7 +114,7 @@ class BasicSelection(Selection):
                 tuple([part[0] for part in parts]),
                 tuple([part[1] for part in parts]),
                 tuple([part[2] for part in parts if part[2] is not None]),
-                all([part[3] for part in parts]),
+                all([part[3] for part in parts]),  # noqa: C419  # twice as fast as a generator
             )
 
     def within(self, source_shape: Shape, chunk_key: tuple[Any, ...]) -> Selection:
@@ -138,7 +138,7 @@ class OrthogonalSelection(Selection):
                 tuple([part[0] for part in parts]),
                 tuple([part[1] for part in parts]),
                 _outer([part[2] for part in parts]),
-                all([part[3] for part in parts]),
+                all([part[3] for part in parts]),  # noqa: C419  # twice as fast as a generator
             )
 
     def within(self, source_shape: Shape, chunk_key: tuple[Any, ...]) -> Selection:
@@ -192,7 +192,7 @@ def _product(selection: Selection, chunk_shape: Shape) -> Iterator[tuple[_Part, 
     dimensions = list(zip(selection.entries, selection.source_shape, chunk_shape, strict=True))
     touched = prod(_touched(entry, chunk) for entry, _, chunk in dimensions)
     if touched > MAX_PROJECTIONS:
-        message = f"the selection touches {touched} chunks; at most {MAX_PROJECTIONS} can be visited"
+        message = f"the selection touches {touched} chunks, more than the {MAX_PROJECTIONS} allowed"
         raise ConfigurationError(message, option="selection")
     keep_integers = isinstance(selection, OrthogonalSelection)
     return product(

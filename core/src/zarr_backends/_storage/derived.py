@@ -31,7 +31,6 @@ class _Keyed(Protocol):
     def update(self, key: str, transform: Transform) -> None: ...
 
 
-
 def read_chunk_range(
     self: _Keyed, index: ChunkIndex, start: int, stop: int | None = None
 ) -> Buffer:

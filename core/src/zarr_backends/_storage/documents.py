@@ -27,6 +27,9 @@ def decode_document(raw: Buffer, key: str) -> dict[str, Any]:
         raw: Stored bytes.
         key: Store key, for messages.
 
+    Returns:
+        The object, its members in their order.
+
     Raises:
         MetadataError: The bytes are not one JSON object in UTF-8, or too large or deep.
     """
@@ -51,6 +54,9 @@ def encode_document(document: Mapping[str, Any], key: str) -> bytes:
         document: What ``json`` can write: strings, finite numbers, booleans, None, lists
             and mappings with string keys.
         key: Store key, for messages.
+
+    Returns:
+        Indented JSON in UTF-8.
 
     Raises:
         MetadataError: `document` holds something that JSON has no word for.

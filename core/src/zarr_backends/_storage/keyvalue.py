@@ -119,10 +119,13 @@ class KeyValueBackend(ABC):
             self.delete(key)
 
     def set_if_absent(self, key: str, value: Buffer) -> bool:
-        """Set a value unless the key exists; return whether it was set.
+        """Set a value unless the key exists.
 
         This one is safe between the threads that share the instance; a subclass whose
         storage can do it between processes or machines overrides it.
+
+        Returns:
+            Whether the value was set.
         """
         with self._lock:
             if self.size(key) is not None:
@@ -187,6 +190,9 @@ class KeyValueBackend(ABC):
     @classmethod
     def open(cls, **options: Any) -> Self:
         """Connect to an array that exists.
+
+        Returns:
+            A connected instance.
 
         Raises:
             ArrayNotFoundError: No array is stored there.
@@ -286,9 +292,7 @@ class KeyValueBackend(ABC):
             plain = tuple(as_int(i) for i in index)
         except TypeError as error:
             message = f"a chunk index is a tuple of integers, not {index!r:.80}"
-            raise ConfigurationError(
-                message, backend=self.backend_id, option="index"
-            ) from error
+            raise ConfigurationError(message, backend=self.backend_id, option="index") from error
         if any(i < 0 for i in plain):
             message = f"chunk index {plain!r} is negative"
             raise ConfigurationError(message, backend=self.backend_id, option="index")

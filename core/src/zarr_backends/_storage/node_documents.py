@@ -52,9 +52,7 @@ def read_document(store: _KeyValues) -> dict[str, Any] | None:
     return document
 
 
-def write_document(
-    store: _KeyValues, metadata: Mapping[str, Any], zarr_format: ZarrFormat
-) -> None:
+def write_document(store: _KeyValues, metadata: Mapping[str, Any], zarr_format: ZarrFormat) -> None:
     """Replace the array document at the root of `store`.
 
     Only keys whose bytes change are touched. When one of them cannot be written, those
@@ -89,8 +87,8 @@ def _encoded(metadata: Mapping[str, Any], zarr_format: ZarrFormat) -> dict[str, 
     """Return the documents to be stored, by key."""
     said = metadata.get("zarr_format", zarr_format)
     if zarr_format not in (2, 3) or said != zarr_format:
-        message = f"zarr_format must be 2 or 3 and agree with the document, which says {said!r}"
-        raise ConfigurationError(f"{message}; got {zarr_format!r}", option="zarr_format")
+        message = f"zarr_format {zarr_format!r} must be 2 or 3, as the document says ({said!r})"
+        raise ConfigurationError(message, option="zarr_format")
     if zarr_format == 3:  # noqa: PLR2004  # the format's own number
         return {"zarr.json": encode_document(metadata, "zarr.json")}
     array = {name: value for name, value in metadata.items() if name != "attributes"}

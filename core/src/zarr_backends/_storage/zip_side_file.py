@@ -1,0 +1,145 @@
+"""Files beside an archive: members that wait for the next flush, and the next archive.
+
+They are called ``.{archive}.{random}.zb-tmp`` and locked as long as their process lives.
+One that is not locked was left behind by a process that was killed; the next process that
+writes to the archive removes it. Members lie in it as they do in an archive, so that the
+file becomes one by a directory at its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+
+from zarr_backends._storage.raw_file import RawFile
+from zarr_backends._storage.zip_locks import same_file, try_lock, unlock
+from zarr_backends._storage.zip_members import MemberReader
+from zarr_backends._storage.zip_new_records import local_header
+from zarr_backends._storage.zip_records import Member
+
+__all__ = ["SideFile", "remove_stale"]
+
+
+class SideFile:
+    """One file beside an archive; its owner serialises the calls."""
+
+    def __init__(self, archive_path: str) -> None:
+        """Create the file, locked, with the permissions of the archive.
+
+        Raises:
+            OSError: The folder cannot be written to.
+        """
+        folder, name = os.path.split(archive_path)
+        os.makedirs(folder, exist_ok=True)
+        while True:
+            self.path = os.path.join(folder, f".{name}.{secrets.token_hex(8)}.zb-tmp")
+            self.file = RawFile(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            # Between these two lines another process may take it for a stale one.
+            if try_lock(self.file) is not False and same_file(self.file, self.path):
+                break
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(archive_path, self.path)
+        self.reader = MemberReader(self.file)
+        self.nbytes = 0
+        self.dead_nbytes = 0
+
+    def append(self, name: bytes, flags: int, value: memoryview, crc: int) -> Member:
+        """Return a stored member that was written at the end.
+
+        Raises:
+            OSError: Writing failed; what was written before is whole.
+        """
+        header = local_header(name, flags, value.nbytes, crc)
+        stop = self.file.write_at(self.nbytes, header, value)
+        offset, self.nbytes = self.nbytes, stop
+        sizes = value.nbytes, value.nbytes
+        return Member(name, offset, *sizes, crc, 0, flags, offset + len(header))
+
+    def forget(self, member: Member) -> None:
+        """Count the bytes of a member that was replaced or deleted."""
+        start, stop = extent_of(member)
+        self.dead_nbytes += stop - start
+
+    def place(self, path: str, *, replace: bool, durable: bool) -> bool:
+        """Give the file the name of the archive.
+
+        Args:
+            path: The archive.
+            replace: Whether an archive is there that is to be replaced.
+            durable: Whether to wait until the device holds everything.
+
+        Returns:
+            False, and nothing is changed, where `replace` is false and a file is there.
+
+        Raises:
+            OSError: It could not be done; an old archive is as it was.
+        """
+        if durable:
+            self.file.sync()
+        if replace:
+            os.replace(self.path, path)
+        elif not _rename_to_new(self.path, path):
+            return False
+        if durable:
+            _sync_folder(os.path.dirname(path))
+        self.path = self.file.path = path
+        unlock(self.file)
+        return True
+
+    def remove(self) -> None:
+        """Remove the file; it stays readable for those who still refer to it."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
+        unlock(self.file)
+
+
+def extent_of(member: Member) -> tuple[int, int]:
+    """Return where a member of ours starts and ends in its file."""
+    return member.offset, (member.data_offset or 0) + member.stored_nbytes
+
+
+def remove_stale(archive_path: str) -> None:
+    """Remove the files that killed processes left beside an archive."""
+    folder, name = os.path.split(archive_path)
+    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}\.zb-tmp")
+    try:
+        names = [entry.name for entry in os.scandir(folder) if ours.fullmatch(entry.name)]
+    except FileNotFoundError:
+        return
+    for stale in names:
+        # What cannot be opened or removed is somebody else's, and no reason not to write.
+        with contextlib.suppress(OSError):
+            _remove_unlocked(os.path.join(folder, stale))
+
+
+def _remove_unlocked(path: str) -> None:
+    """Remove a file that nobody has locked."""
+    file = RawFile(path, os.O_RDWR)
+    if try_lock(file):
+        if same_file(file, path):
+            os.unlink(path)
+        unlock(file)
+
+
+def _rename_to_new(source: str, target: str) -> bool:
+    """Rename a file unless the new name is taken; return whether it was done."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links: the best that is left
+        if os.path.exists(target):
+            return False
+        os.replace(source, target)
+    else:
+        os.unlink(source)
+    return True
+
+
+def _sync_folder(folder: str) -> None:
+    """Wait until the device holds the names in a folder; Windows opens no folders."""
+    if os.name != "nt":
+        RawFile(folder).sync()
