@@ -35,7 +35,7 @@ def build(project: Path, folder: Path) -> Path:
     with tarfile.open(sdist) as archive:
         require(archive.getnames(), "/README.md", "/pyproject.toml", "/tests/")
     with zipfile.ZipFile(wheel) as archive:
-        require(archive.namelist(), "/py.typed", "/METADATA")
+        require(archive.namelist(), "/py.typed", "/METADATA", "/LICENSE")
     return wheel
 
 

@@ -162,6 +162,10 @@ class TensorStore(Peer):
     letter, name = "T", "tensorstore"
 
     def _open(self, path: Path, case: Case, **words: Any) -> Any:
+        if case.dtype.startswith("|V"):
+            # There, raw bytes are one dimension more; ours in its place would end the process.
+            message = "raw bytes are not comparable"
+            raise NotImplementedError(message)
         driver = "zarr3" if case.zarr_format == 3 else "zarr"
         spec = {"driver": driver, "kvstore": {"driver": "file", "path": str(path)}, **words}
         return ts.open(spec).result()
@@ -227,31 +231,36 @@ def _text(value: Any) -> Any:
 
 
 def exchanged(case: Case, peer: Peer, folder: Path) -> str:
-    """Return ``"both"``, ``"read"`` (the peer cannot write it) or ``"unsupported"``.
+    """Exchange one case with one library.
+
+    Returns:
+        ``"both"``; ``"read"`` where the peer reads ours, but cannot write it so that it reads
+        its own; ``"unsupported"`` where it can neither.
 
     Raises:
         AssertionError: Bits differ, or one side cannot read what both can write.
     """
     ours, theirs = folder / "ours", folder / "theirs"
-    expected = np.zeros(SHAPE, case.data().dtype)
-    expected[WRITTEN] = case.data()
     Ours().write(ours, case)
-    assert same_bits(zb.open(ours)[...], expected), f"{case}: not read back by ourselves"
-    writes = _supported(lambda: peer.write(theirs, case)) and _supported(
-        lambda: peer.read(theirs, case)
+    expected = zb.open(ours)[...]
+    assert same_bits(expected[WRITTEN], case.data()), f"{case}: not read back by ourselves"
+    writes = _supported(lambda: peer.write(theirs, case))
+    sound = writes and _supported(
+        lambda: _assert_same(peer.read(theirs, case)[WRITTEN], case.data())
     )
-    try:
-        read = same_bits(peer.read(ours, case), expected)
-    except Exception as error:  # noqa: BLE001  # each library has its own way to say no
-        assert not writes, f"{case}: {peer.name} cannot read ours: {error!r}"
-        return "unsupported"
-    assert read, f"{case}: {peer.name} reads other bits than we wrote"
-    if not writes:
-        return "read"
-    if not same_bits(peer.read(theirs, case), expected):
-        return "read"  # the peer does not even read back what it wrote
-    assert same_bits(zb.open(theirs)[...], expected), f"{case}: we read other bits than {peer.name}"
+    reads = _supported(lambda: _assert_same(peer.read(ours, case), expected))
+    assert reads or not sound, f"{case}: {peer.name} reads its own array, and not ours"
+    if not sound:
+        return "read" if reads else "unsupported"
+    assert same_bits(zb.open(theirs)[...], peer.read(theirs, case)), (
+        f"{case}: we read other bits than {peer.name}"
+    )
     return "both"
+
+
+def _assert_same(actual: Any, expected: Any) -> None:
+    """Fail where two arrays differ in a bit."""
+    assert same_bits(actual, expected)
 
 
 def _supported(call: Callable[[], object]) -> bool:
@@ -273,7 +282,8 @@ def table() -> str:
         for order, codec in columns:
             case = Case(dtype, zarr_format, order, codec)  # type: ignore[arg-type]  # product widens
             cells.append(_cell(case) if case.exists() else "")
-        lines.append(f"| `{dtype}` | v{zarr_format} | {' | '.join(cells)} |")
+        name = dtype.replace("|", "\\|")
+        lines.append(f"| `{name}` | v{zarr_format} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

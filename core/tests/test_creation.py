@@ -224,6 +224,7 @@ def test_codecs_are_the_complete_list() -> None:
     big = {"name": "bytes", "configuration": {"endian": "big"}}
     gzip = {"name": "gzip", "configuration": {"level": 1}}
     assert codecs(codecs=given, dtype=">f4") == [big, gzip, {"name": "crc32c"}]
+    assert codecs(codecs=["bytes"], dtype="string") == [{"name": "bytes"}]
     inner = codecs(codecs=given, chunks=5, shards=10)[0]["configuration"]["codecs"]
     assert inner == [LITTLE, gzip, {"name": "crc32c"}]
 

@@ -399,3 +399,13 @@ def test_endless_nesting_is_refused(original: dict[str, Any], member: str) -> No
     except MetadataError:
         return
     assert member in ("attributes", "extension") or member not in original
+
+
+def test_endless_nesting_in_a_message_is_refused() -> None:
+    """What is wrong is shown in messages; that must not run out of stack either."""
+    nested: Any = []
+    for _ in range(20_000):
+        nested = [nested]
+    encoding = {"name": "v2", "configuration": {"separator": nested}}
+    with pytest.raises(MetadataError):
+        parse_metadata(v3(chunk_key_encoding=encoding))

@@ -19,11 +19,11 @@ import zarr
 from dict_backend import DictBackend
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import cpu, default_buffer_prototype
-from zarr_backends._storage.memory import MemoryBackend
-from zarr_backends._storage.zip import ZipBackend
 
 from zarr_backends._storage.filesystem import FilesystemBackend
+from zarr_backends._storage.memory import MemoryBackend
 from zarr_backends._storage.zarr_store import BackendStore, zarr_store
+from zarr_backends._storage.zip import ZipBackend
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import InvalidBackendError, NetworkError
 
@@ -88,12 +88,10 @@ def test_a_read_only_store_changes_nothing(write: Callable[[BackendStore], None]
         (SuffixByteRequest(99), b"0123"),
     ],
 )
-@pytest.mark.parametrize("kind", ["four methods", "memory", "filesystem", "zip"])
 def test_ranges_are_cut_to_what_there_is(
-    stores: Mapping[str, BackendStore], kind: str, request_: Any, expected: bytes
+    store: BackendStore, request_: Any, expected: bytes
 ) -> None:
     """Every range of every value is a slice of it, in both surfaces; absent stays absent."""
-    store = stores[kind]
     store.set_sync("k", VALUE)
     assert get(store, "k", request_) == expected
     assert store.get_sync("k", byte_range=request_).to_bytes() == expected
@@ -495,22 +493,17 @@ def test_worker_processes_read_through_a_store(method: str, tmp_path: Path) -> N
 # --- Whole hierarchies ------------------------------------------------------------------------
 
 
-@pytest.fixture
-def stores(tmp_path: Path) -> dict[str, BackendStore]:
-    """Return one store over each embedded backend and over one with four methods."""
-    backends = {
-        "four methods": DictBackend(),
-        "memory": MemoryBackend.create(),
-        "filesystem": FilesystemBackend.create(path=tmp_path / "store"),
-        "zip": ZipBackend.create(path=tmp_path / "store.zip"),
-    }
-    return {kind: BackendStore(backend) for kind, backend in backends.items()}
-
-
 @pytest.fixture(params=["four methods", "memory", "filesystem", "zip"])
-def store(request: pytest.FixtureRequest, stores: Mapping[str, BackendStore]) -> BackendStore:
-    """Return each store in turn."""
-    return stores[request.param]
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BackendStore]:
+    """Yield a store over each embedded backend and over one with four methods."""
+    backends = {
+        "four methods": DictBackend,
+        "memory": MemoryBackend.create,
+        "filesystem": lambda: FilesystemBackend.create(path=tmp_path / "store"),
+        "zip": lambda: ZipBackend.create(path=tmp_path / "store.zip"),
+    }
+    with zarr_store(backends[request.param](), close_backend=True) as store:
+        yield store
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -572,14 +565,15 @@ def test_consolidated_metadata(store: BackendStore, zarr_format: Any) -> None:
     assert again.metadata.consolidated_metadata is not None
 
 
-def test_files_are_plain_zarr(stores: Mapping[str, BackendStore], tmp_path: Path) -> None:
+def test_files_are_plain_zarr(tmp_path: Path) -> None:
     """What is written through our store is read by zarr-python's own, and the other way."""
-    root = zarr.create_group(stores["filesystem"])
+    store = BackendStore(FilesystemBackend.create(path=tmp_path))
+    root = zarr.create_group(store)
     root.create_array("a", shape=6, chunks=2, dtype="u2")[:] = np.arange(6)
-    local = zarr.open_group(tmp_path / "store")
+    local = zarr.open_group(tmp_path)
     assert list(local["a"][:]) == list(range(6))
     local.create_array("b", shape=(), dtype="u1", fill_value=3)
-    assert zarr.open_group(stores["filesystem"])["b"][()] == 3
+    assert zarr.open_group(store)["b"][()] == 3
 
 
 def test_names_say_what_a_store_is(tmp_path: Path) -> None:

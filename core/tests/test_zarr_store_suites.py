@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ from zarr.core.buffer import Buffer, cpu
 from zarr.testing.stateful import ZarrHierarchyStateMachine, ZarrStoreStateMachine
 from zarr.testing.store import StoreTests
 from zarr.testing.strategies import keys
-from zarr_backends._storage.memory import MemoryBackend
-from zarr_backends._storage.zip import ZipBackend
 
 from zarr_backends._storage.filesystem import FilesystemBackend
-from zarr_backends._storage.zarr_store import BackendStore
+from zarr_backends._storage.memory import MemoryBackend
+from zarr_backends._storage.zarr_store import BackendStore, zarr_store
+from zarr_backends._storage.zip import ZipBackend
 
 
 class StoreSuite(StoreTests[BackendStore, cpu.Buffer]):
@@ -92,9 +92,10 @@ class TestZip(StoreSuite):
     """Values in an archive."""
 
     @pytest.fixture
-    def backend(self, tmp_path: Path) -> ZipBackend:
-        """Return an archive that does not exist yet."""
-        return ZipBackend.create(path=tmp_path / "store.zip")
+    def backend(self, tmp_path: Path) -> Iterator[ZipBackend]:
+        """Yield an archive that does not exist yet, and close it."""
+        with ZipBackend.create(path=tmp_path / "store.zip") as backend:
+            yield backend
 
 
 class FileTreeMachine(ZarrStoreStateMachine):
@@ -108,12 +109,17 @@ class FileTreeMachine(ZarrStoreStateMachine):
         super().set(key, data)
 
 
-STORES: dict[str, Callable[[Path], Any]] = {
-    "four methods": lambda _: DictBackend(),
-    "memory": lambda _: MemoryBackend.create(),
-    "filesystem": lambda path: FilesystemBackend.create(path=path / "store"),
-    "zip": lambda path: ZipBackend.create(path=path / "store.zip"),
-}
+@pytest.fixture(params=["four methods", "memory", "filesystem", "zip"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BackendStore]:
+    """Yield a store over each backend, and close it."""
+    backends = {
+        "four methods": DictBackend,
+        "memory": MemoryBackend.create,
+        "filesystem": lambda: FilesystemBackend.create(path=tmp_path / "store"),
+        "zip": lambda: ZipBackend.create(path=tmp_path / "store.zip"),
+    }
+    with zarr_store(backends[request.param](), close_backend=True) as store:
+        yield store
 
 
 def run(machine: Callable[[], RuleBasedStateMachine], examples: int) -> None:
@@ -125,18 +131,15 @@ def run(machine: Callable[[], RuleBasedStateMachine], examples: int) -> None:
     run_state_machine_as_test(machine, settings=bounds)
 
 
-@pytest.mark.parametrize("name", STORES)
 @pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
-def test_hierarchies_develop_as_in_a_memory_store(name: str, tmp_path: Path) -> None:
+def test_hierarchies_develop_as_in_a_memory_store(store: BackendStore) -> None:
     """After any sequence of operations on nodes a store holds what zarr's own holds."""
-    store = BackendStore(STORES[name](tmp_path))
     with zarr.config.set({"array.rectilinear_chunks": True}):
-        run(lambda: ZarrHierarchyStateMachine(store), examples=10)
+        run(lambda: ZarrHierarchyStateMachine(store), examples=12)
 
 
-@pytest.mark.parametrize("name", STORES)
-def test_keys_develop_as_in_a_dict(name: str, tmp_path: Path) -> None:
+def test_keys_develop_as_in_a_dict(store: BackendStore) -> None:
     """After any sequence of operations on arbitrary keys a store holds what a dict holds."""
-    store = BackendStore(STORES[name](tmp_path))
-    machine = FileTreeMachine if name == "filesystem" else ZarrStoreStateMachine
+    is_tree = isinstance(store.backend, FilesystemBackend)
+    machine = FileTreeMachine if is_tree else ZarrStoreStateMachine
     run(lambda: machine(store), examples=25)

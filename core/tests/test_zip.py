@@ -573,3 +573,11 @@ def test_without_the_right_to_write(backend: ZipBackend, path: Path) -> None:
     with pytest.raises(PermissionDeniedError):
         backend.set("k", b"2")
     assert backend.get("k") == b"1"
+
+
+def test_an_archive_with_a_long_name(tmp_path: Path) -> None:
+    """The names of side files stay shorter than file systems allow."""
+    path = tmp_path / ("a" * 251 + ".zip")
+    with ZipBackend.create(path=path, fsync=True) as backend:
+        backend.set("k", b"1")
+    assert members(path) == {"k": b"1"}

@@ -116,8 +116,8 @@ def read_with_zarr(case: Case, advance: Advance) -> Reading:
     is_archive = case.target.suffix == ".zip"
     store = zarr.storage.ZipStore(case.target, mode="r") if is_archive else case.target
     array = zarr.open_array(store, mode="r")
-    v3 = case.zarr_format == 3  # noqa: PLR2004  # the format's own number
-    names: Any = array.metadata.dimension_names if v3 else array.attrs[_NAMES_OF_V2]
+    v3_names = getattr(array.metadata, "dimension_names", None)
+    names: Any = array.attrs.get(_NAMES_OF_V2, v3_names)
     seconds, differences = _compare(case, array, names, advance)
     return Reading(differences, seconds)
 

@@ -12,6 +12,7 @@ from zarr_backends._engine.array import Array
 from zarr_backends._engine.creation import create_array, open_array
 from zarr_backends._engine.transfer import Progress, copy_array
 from zarr_backends._format.creation import new_metadata
+from zarr_backends._storage.keyvalue import KeyValueBackend
 from zarr_backends._storage.options import check_options
 from zarr_backends._storage.urls import resolve
 from zarr_backends.contract import Backend, SupportsClose
@@ -24,6 +25,9 @@ __all__ = ["Target", "copy", "create", "open", "zarr_store"]
 
 Target: TypeAlias = str | os.PathLike[str] | Backend
 """A url, a path, or a backend that is connected already."""
+
+_KEY_VALUE_OPEN = vars(KeyValueBackend)["open"].__func__
+"""How key-value backends open, unless they have a way of their own."""
 
 
 def create(  # noqa: PLR0913  # the parameters that zarr-python's users know
@@ -217,6 +221,10 @@ def _connect(
         raise ConfigurationError(message, option="target")
     cls, merged = resolve(target, storage, options)
     check_options(cls, merged, method)
+    if method == "open" and getattr(cls.open, "__func__", None) is _KEY_VALUE_OPEN:
+        # The array's metadata is read next; asking before whether it is there would be a
+        # request more for the same answer.
+        method = "create"
     backend: Backend = getattr(cls, method)(**merged)
     return backend
 

@@ -13,12 +13,12 @@ from zarr_backends._engine.array_properties import ArrayProperties
 from zarr_backends._engine.attributes import Attributes
 from zarr_backends._engine.chunk_access import ChunkAccess
 from zarr_backends._engine.iteration import prefetched
-from zarr_backends._engine.reading import read_selection
+from zarr_backends._engine.reading import read_element, read_selection
 from zarr_backends._engine.resizing import resize_stored
 from zarr_backends._engine.views import OrthogonalIndex, VectorizedIndex
 from zarr_backends._engine.writing import write_selection
 from zarr_backends._format.chunk_grid import Region, Shape, chunk_region, grid_indices
-from zarr_backends._format.indexing import basic_selection, select
+from zarr_backends._format.indexing import basic_selection, is_element, select
 from zarr_backends._format.metadata import ArrayMetadata, parse_metadata
 from zarr_backends._format.selections import Selection
 from zarr_backends.contract import Backend, SupportsClose, SupportsFlush
@@ -56,6 +56,8 @@ class Array(ArrayProperties):
 
     def __getitem__(self, key: Any) -> Any:
         """Read by NumPy's indexing rules; one element comes as a NumPy scalar."""
+        if is_element(key, self._access.shape) and self._access.pipeline.sharding is None:
+            return read_element(self._access, key)
         return self._read(select(key, self._access.shape))
 
     def __setitem__(self, key: Any, value: Any) -> None:

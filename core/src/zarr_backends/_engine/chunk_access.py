@@ -55,7 +55,7 @@ class ChunkAccess:
         wish = getattr(backend, "max_concurrency", None)
         self.concurrency: int = wish or default_concurrency()
         self._atomic = backend if isinstance(backend, SupportsAtomicUpdate) else None
-        self._locks = locks_of(backend)
+        self._locks = None if self._atomic else locks_of(backend)
 
     def extent(self, index: ChunkIndex) -> Shape:
         """Return the shape of the part of a chunk that lies in the array."""
@@ -86,11 +86,11 @@ class ChunkAccess:
 
     def store(self, index: ChunkIndex, data: Buffer | None) -> None:
         """Write encoded bytes, or delete the chunk where there are none."""
-        if self._atomic is None:
+        if self._locks is None:
+            self._store(index, data)
+        else:
             with self._locks[index]:
                 self._store(index, data)
-        else:
-            self._store(index, data)
 
     def update(self, index: ChunkIndex, transform: Transform) -> None:
         """Replace a chunk's bytes by ``transform(old)``, losing no other update.
@@ -99,13 +99,9 @@ class ChunkAccess:
         """
         if self._atomic is not None:
             self._atomic.update_chunk(index, transform)
-            return
-        with self._locks[index]:
-            try:
-                old: Buffer | None = self.backend.read_chunk(index)
-            except ChunkNotFoundError:
-                old = None
-            self._store(index, transform(old))
+        elif self._locks is not None:
+            with self._locks[index]:
+                self._store(index, transform(self._read(index)))
 
     def update_array(self, index: ChunkIndex, change: Callable[[ChunkArray], None]) -> None:
         """Change a chunk's array in place, losing no other update."""
@@ -119,7 +115,15 @@ class ChunkAccess:
 
         self.update(index, transform)
 
+    def _read(self, index: ChunkIndex) -> Buffer | None:
+        """Return a chunk's bytes, None where it is not stored."""
+        try:
+            return self.backend.read_chunk(index)
+        except ChunkNotFoundError:
+            return None
+
     def _store(self, index: ChunkIndex, data: Buffer | None) -> None:
+        """Write or delete a chunk."""
         if data is None:
             self.backend.delete_chunk(index)
         else:

@@ -125,7 +125,12 @@ def _read_inner(  # noqa: PLR0913, PLR0917  # private, and each of them is neede
             piece = data[item.start - start : item.stop - start]
             _decode(sharding, inner, item.projection, piece, target)
 
-    run(read, _groups(wanted, source), concurrency)
+    try:
+        run(read, _groups(wanted, source), concurrency)
+    except CodecError:
+        # Bytes of two versions do not fit together; that is a race then, and no damage.
+        source.verify(raw, at_end=at_end)
+        raise
     source.verify(raw, at_end=at_end)
 
 

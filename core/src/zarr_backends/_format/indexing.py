@@ -21,7 +21,7 @@ from zarr_backends._format.selections import (
     VectorizedSelection,
 )
 
-__all__ = ["basic_selection", "orthogonal_selection", "select", "vectorized_selection"]
+__all__ = ["basic_selection", "is_element", "orthogonal_selection", "select", "vectorized_selection"]
 
 
 def select(key: Any, shape: Shape) -> Selection:
@@ -47,6 +47,16 @@ def select(key: Any, shape: Shape) -> Selection:
         return orthogonal_selection(items, shape)
     message = "arrays and integers can't be mixed with slices so; use .oindex[...] or .vindex[...]"
     raise IndexError(message)
+
+
+def is_element(key: Any, shape: Shape) -> bool:
+    """Whether `key` is a tuple of plain, non-negative numbers of one element within `shape`."""
+    if type(key) is not tuple or len(key) != len(shape):
+        return False
+    for number, length in zip(key, shape, strict=True):
+        if type(number) is not int or not 0 <= number < length:
+            return False
+    return True
 
 
 def basic_selection(key: Any, shape: Shape) -> BasicSelection:

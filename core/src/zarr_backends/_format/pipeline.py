@@ -1,13 +1,16 @@
-"""The codecs of an array, put together once and then run for every chunk.
+"""All codecs of an array, one after the other: chunks to bytes and back.
 
-Encoding goes through the codecs in their order, decoding back. How many bytes may come out
-of each step of decoding is worked out here, so that no codec has to trust what it reads.
+1. Codecs that change arrays come first, then the one that writes them as bytes, then those
+   that change bytes. Everything that depends on the array alone is worked out once.
+2. Decoding runs through them backwards. A chunk that the innermost compressor can write
+   where it is wanted is not copied again.
+
+Source: Zarr core specification 3, "Chunk encoding"; for Zarr v2, "Filters".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from threading import local
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,161 +18,278 @@ from numpy.typing import NDArray
 
 from zarr_backends._format.chunk_spec import ChunkSpec
 from zarr_backends._format.codecs.base import (
-    ArrayCodec,
-    BytesCodec,
-    DirectBytesCodec,
-    Serializer,
+    ArrayArrayCodec,
+    ArrayBytesCodec,
+    BytesBytesCodec,
+    DecodesInto,
+    Extent,
 )
-from zarr_backends._format.codecs.registry import Kind, make_codec
+from zarr_backends._format.codecs.bytes import BytesCodec
+from zarr_backends._format.codecs.options import Options
+from zarr_backends._format.codecs.registry import ARRAY_ARRAY, ARRAY_BYTES, bytes_bytes
+from zarr_backends._format.codecs.transpose import TransposeCodec
 from zarr_backends._format.sharding import ShardingCodec
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import CodecError
 
 __all__ = ["CodecPipeline", "build_pipeline"]
 
-_SCRATCH_NBYTES = 128 * 2**10
-"""From this size on, memory for a decoded chunk is kept and used again: a fresh allocation
-would cost a page fault for every 4 KiB."""
+_DIRECT_NBYTES = 192 * 2**10
+"""Bytes of the smallest chunk that is decompressed in place. For smaller ones it takes
+longer to prepare that than to copy them."""
 
 
 class CodecPipeline:
-    """All codecs of an array, or of the inner chunks of a shard."""
+    """The codecs of the chunks of one array; immutable, for any number of threads."""
+
+    spec: ChunkSpec
+    """The chunks."""
+    encoded: Extent
+    """Their bytes, as far as is known beforehand."""
+    sharding: ShardingCodec | None
+    """The sharding codec where it is the only codec, so that inner chunks can be read alone."""
 
     def __init__(
         self,
         spec: ChunkSpec,
-        array_codecs: Sequence[ArrayCodec],
-        serializer: Serializer,
-        bytes_codecs: Sequence[BytesCodec],
+        arrays: Sequence[ArrayArrayCodec],
+        serializer: ArrayBytesCodec,
+        compressors: Sequence[BytesBytesCodec],
     ) -> None:
-        """Work out the sizes between the codecs; `build_pipeline` makes the codecs."""
+        """Join codecs, each list in the order of encoding; see `build_pipeline`."""
         self.spec = spec
-        self._array_codecs = tuple(array_codecs)
+        self.encoded = compressors[-1].encoded if compressors else serializer.encoded
+        is_alone = not arrays and not compressors
+        self.sharding = serializer if is_alone and isinstance(serializer, ShardingCodec) else None
+        self._arrays = tuple(arrays)
         self._serializer = serializer
-        self._bytes_codecs = tuple(bytes_codecs)
-        self.fixed_nbytes = serializer.fixed_nbytes
-        self.max_nbytes = serializer.max_nbytes
-        steps: list[tuple[BytesCodec, int, bool]] = []
-        for codec in bytes_codecs:
-            fixed = self.fixed_nbytes
-            limit = self.max_nbytes if fixed is None else fixed
-            steps.append((codec, limit, fixed is not None))
-            self.fixed_nbytes = None if fixed is None else codec.fixed_nbytes(fixed)
-            self.max_nbytes = codec.max_nbytes(limit)
-        self._decoding = tuple(reversed(steps))
-        alone = not array_codecs and not bytes_codecs
-        self.sharding = serializer if alone and isinstance(serializer, ShardingCodec) else None
-        self._direct = self._direct_codec()
-        self._scratch = local()
+        self._compressors = tuple(compressors)
+        self._undo_arrays = tuple(codec.decode for codec in reversed(arrays))
+        self._undo_bytes = tuple(codec.decode for codec in reversed(compressors))
+        self._decode_in_place = self._find_decode_in_place()
 
-    def _direct_codec(self) -> DirectBytesCodec | None:
-        """Return the codec that can fill an array by itself, if nothing else is needed."""
-        plain = not self._array_codecs and self._serializer.native_dtype is not None
-        if plain and len(self._bytes_codecs) == 1:
-            codec = self._bytes_codecs[0]
-            return codec if isinstance(codec, DirectBytesCodec) else None
-        return None
+    @property
+    def fixed_nbytes(self) -> int | None:
+        """Number of bytes of an encoded chunk, None where it depends on the values."""
+        return self.encoded.nbytes if self.encoded.is_exact else None
 
     def encode(self, chunk: NDArray[Any]) -> Buffer:
         """Return the bytes of a chunk.
 
         Args:
-            chunk: Array of ``spec.shape`` and ``spec.dtype``, any strides. The bytes may be
-                a view of it.
+            chunk: Array of the shape and dtype of `spec`, of any strides.
+
+        Returns:
+            Bytes, which may be a view of the chunk: they change when it is changed.
+
+        Raises:
+            CodecError: The chunk has another shape, or values that a codec does not take.
         """
-        for codec in self._array_codecs:
-            chunk = codec.encode(chunk)
-        data = self._serializer.encode(chunk)
-        for bytes_codec in self._bytes_codecs:
-            data = bytes_codec.encode(data)
+        if chunk.shape != self.spec.shape:
+            message = f"a chunk of shape {chunk.shape} is not one of shape {self.spec.shape}"
+            raise CodecError(message)
+        try:
+            for array_codec in self._arrays:
+                chunk = array_codec.encode(chunk)
+            data = self._serializer.encode(chunk)
+            for codec in self._compressors:
+                data = codec.encode(data)
+        except MemoryError as error:
+            raise self._too_large() from error
         return data
 
     def decode(self, data: Buffer) -> NDArray[Any]:
-        """Return the chunk, an array of ``spec.shape`` and ``spec.dtype``.
+        """Return the chunk of some bytes.
 
-        It may be a read-only view of `data`.
+        Returns:
+            Array of the shape and dtype of `spec`, in native byte order, with any strides; it
+            may be read-only and a view of `data`.
 
         Raises:
-            ChunkCorruptionError: The bytes are not exactly one chunk.
+            ChunkCorruptionError: The bytes are not one chunk.
+            CodecError: The chunk does not fit into memory.
         """
-        for codec, limit, exact in self._decoding:
-            data = codec.decode(data, limit, exact=exact)
-        array = self._serializer.decode(data)
-        for array_codec in reversed(self._array_codecs):
-            array = array_codec.decode(array)
-        return array
+        try:
+            chunk = self._decode(data)
+            dtype = self.spec.dtype
+            return chunk if chunk.dtype == dtype else chunk.astype(dtype)
+        except MemoryError as error:
+            raise self._too_large() from error
 
     def decode_into(self, data: Buffer, target: NDArray[Any]) -> None:
-        """Decode a chunk into memory that is there.
+        """Decode a chunk to where it is wanted.
 
         Args:
-            data: Stored bytes, not trusted.
-            target: Array of ``spec.shape`` and any strides; its content is undefined after
-                an error.
+            data: Bytes of the chunk.
+            target: Writable array of the shape and dtype of `spec`, of any strides. It may have
+                been changed where decoding fails.
 
         Raises:
-            ChunkCorruptionError: The bytes are not exactly one chunk.
+            ChunkCorruptionError: The bytes are not one chunk.
+            CodecError: The chunk does not fit into memory.
         """
-        if self._direct is None:
-            target[...] = self.decode(data)
-        elif target.flags.c_contiguous and target.dtype == self.spec.dtype:
-            self._direct.decode_into(data, _bytes_of(target))
-        elif target.nbytes < _SCRATCH_NBYTES:
-            target[...] = self.decode(data)
-        else:
-            scratch = self._scratch_array()
-            self._direct.decode_into(data, _bytes_of(scratch))
-            target[...] = scratch
-
-    def _scratch_array(self) -> NDArray[Any]:
-        """Return this thread's array of a chunk's shape."""
         try:
-            array: NDArray[Any] = self._scratch.array
-        except AttributeError:
-            array = self._scratch.array = np.empty(self.spec.shape, self.spec.dtype)
-        return array
+            if self._decode_in_place is None or not self._decode_in_place(data, target):
+                target[...] = self._decode(data)
+        except MemoryError as error:
+            raise self._too_large() from error
+
+    def _decode(self, data: Buffer) -> NDArray[Any]:
+        """Return a chunk that may still be in another byte order."""
+        for undo in self._undo_bytes:
+            data = undo(data)
+        chunk = self._serializer.decode(data)
+        for undo_array in self._undo_arrays:
+            chunk = undo_array(chunk)
+        return chunk
+
+    def _find_decode_in_place(self) -> Callable[[Buffer, NDArray[Any]], bool] | None:
+        """Return what writes a chunk to its place and says whether it could, if there is such.
+
+        Elements in memory have to be what they are in the chunk, in an order that is only
+        transposed, and the innermost compressor has to be able to write them there.
+        """
+        serializer = self._serializer
+        if isinstance(serializer, ShardingCodec) and not self._compressors:
+            return self._shard_in_place if not self._arrays else None
+        axes = _transposition(self._arrays, len(self.spec.shape))
+        if (
+            axes is None
+            or not self._compressors
+            or not isinstance(serializer, BytesCodec)
+            or not isinstance(self._compressors[0], DecodesInto)
+            or serializer.dtype != self.spec.dtype
+            or serializer.encoded.nbytes < _DIRECT_NBYTES
+        ):
+            return None
+        decode_into = self._compressors[0].decode_into
+        outer, dtype = self._undo_bytes[:-1], self.spec.dtype
+
+        def decode_in_place(data: Buffer, target: NDArray[Any]) -> bool:
+            stored = target.transpose(axes)
+            if not stored.flags.c_contiguous or target.dtype != dtype:
+                return False
+            for undo in outer:
+                data = undo(data)
+            decode_into(data, stored.reshape(-1).view(np.uint8))
+            return True
+
+        return decode_in_place
+
+    def _shard_in_place(self, data: Buffer, target: NDArray[Any]) -> bool:
+        """Decode inner chunks to their places."""
+        assert isinstance(self._serializer, ShardingCodec)  # noqa: S101  # what brought us here
+        self._serializer.decode_into(data, target)
+        return True
+
+    def _too_large(self) -> CodecError:
+        """Return the error that says that a chunk is too large for this machine."""
+        message = (
+            f"a chunk of shape {self.spec.shape} and dtype {self.spec.dtype} does not fit into "
+            "memory; read it where there is more, or store the array in smaller chunks"
+        )
+        return CodecError(message)
 
 
-def build_pipeline(codecs: Sequence[Mapping[str, Any] | str], spec: ChunkSpec) -> CodecPipeline:
-    """Return the pipeline of a list of codecs as metadata has it.
+def build_pipeline(codecs: Sequence[Mapping[str, Any]], spec: ChunkSpec) -> CodecPipeline:
+    """Return the codecs of an array.
 
     Args:
-        codecs: Objects with ``name`` and ``configuration``; names alone are taken too.
-        spec: What is encoded.
-
-    Returns:
-        The pipeline.
+        codecs: In the order of encoding, objects with a ``name`` and maybe a ``configuration``,
+            or names alone. Codecs of Zarr v2 are called ``v2:`` and their id; the first of
+            them is ``v2:bytes``.
+        spec: The chunks.
 
     Raises:
-        CodecError: A codec is unknown, misconfigured, or out of place.
+        CodecError: A codec is unknown or misconfigured, does not go with such chunks, or stands
+            where it cannot.
 
-    Source: Zarr core specification 3, "Codecs".
+    >>> chunks = ChunkSpec((2,), np.dtype("int16"), np.dtype("int16"), np.int16(0))
+    >>> pipeline = build_pipeline([{"name": "bytes", "configuration": {"endian": "big"}}], chunks)
+    >>> pipeline.encode(np.array([1, 2], "int16")).hex()
+    '00010002'
     """
-    array_codecs: list[Any] = []
-    serializers: list[Any] = []
-    bytes_codecs: list[Any] = []
-    current = spec
-    for entry in codecs:
-        kind, codec, name = make_codec(entry, current, build_pipeline)
-        if kind is Kind.ARRAY and not serializers:
-            array_codecs.append(codec)
-            current = codec.encoded_spec
-        elif kind is Kind.SERIALIZER and not serializers:
-            serializers.append(codec)
-        elif kind is Kind.BYTES and serializers:
-            bytes_codecs.append(codec)
-        else:
-            message = (
-                f"codec {name!r} is out of place: array codecs come first, then exactly one that "
-                "makes bytes of arrays ('bytes', say), then those of bytes"
-            )
-            raise CodecError(message)
-    if not serializers:
-        message = "no codec makes bytes of arrays; add 'bytes'"
+    options = [_options(codec) for codec in codecs]
+    first = next((i for i, each in enumerate(options) if each.name not in ARRAY_ARRAY), None)
+    if first is None:
+        names = ", ".join(each.name for each in options)
+        message = f"the codecs ({names}) lack one that makes bytes of arrays; 'bytes' does"
         raise CodecError(message)
-    return CodecPipeline(spec, array_codecs, serializers[0], bytes_codecs)
+    arrays: list[ArrayArrayCodec] = []
+    current = spec
+    for each in options[:first]:
+        arrays.append(ARRAY_ARRAY[each.name](each, current))
+        each.finish()
+        current = arrays[-1].encoded
+    rest = options[first:]
+    if len(rest) > 1 and rest[0].name == "v2:bytes" and rest[1].name in ARRAY_BYTES:
+        # A compressor of v2 that wants the array itself.
+        del rest[0]
+    serializer = _serializer(rest[0], current)
+    compressors: list[BytesBytesCodec] = []
+    extent = serializer.encoded
+    for each in rest[1:]:
+        compressors.append(_compressor(each, extent))
+        extent = compressors[-1].encoded
+    return CodecPipeline(spec, arrays, serializer, compressors)
 
 
-def _bytes_of(array: NDArray[Any]) -> memoryview:
-    """Return a writable view of the bytes of a contiguous array."""
-    return memoryview(array.reshape(-1).view(np.uint8))
+def _options(codec: object) -> Options:
+    """Return the name and options of a codec.
+
+    Raises:
+        CodecError: It has none.
+    """
+    if isinstance(codec, str):
+        return Options(codec, {})
+    if isinstance(codec, Mapping) and isinstance(name := codec.get("name"), str):
+        configuration = codec.get("configuration")
+        if configuration is None:
+            return Options(name, {})
+        if isinstance(configuration, Mapping):
+            return Options(name, configuration)
+    message = f"a codec is an object with a name and a configuration, not {codec!r:.80}"
+    raise CodecError(message)
+
+
+def _serializer(options: Options, spec: ChunkSpec) -> ArrayBytesCodec:
+    """Return the codec that writes arrays as bytes.
+
+    Raises:
+        CodecError: It is another kind of codec, or misconfigured.
+    """
+    codec: ArrayBytesCodec
+    if options.name == "sharding_indexed":
+        codec = ShardingCodec.of_v3(options, spec, build_pipeline)
+    elif options.name in ARRAY_BYTES:
+        codec = ARRAY_BYTES[options.name](options, spec)
+    else:
+        bytes_bytes(options.name)
+        message = f"codec {options.name!r} changes bytes: put 'bytes' before it"
+        raise CodecError(message)
+    options.finish()
+    return codec
+
+
+def _compressor(options: Options, extent: Extent) -> BytesBytesCodec:
+    """Return a codec that changes bytes.
+
+    Raises:
+        CodecError: It is another kind of codec, or misconfigured.
+    """
+    if options.name in ARRAY_ARRAY or options.name in (*ARRAY_BYTES, "sharding_indexed"):
+        message = f"codec {options.name!r} takes arrays: it cannot follow one that makes bytes"
+        raise CodecError(message)
+    codec = bytes_bytes(options.name)(options, extent)
+    options.finish()
+    return codec
+
+
+def _transposition(codecs: Sequence[ArrayArrayCodec], ndim: int) -> tuple[int, ...] | None:
+    """Return the order of dimensions after some codecs, None where they do something else."""
+    axes = tuple(range(ndim))
+    for codec in codecs:
+        if not isinstance(codec, TransposeCodec):
+            return None
+        axes = tuple(axes[axis] for axis in codec.order)
+    return axes

@@ -1,203 +1,177 @@
-"""The codec ``sharding_indexed``: many inner chunks and their index in one stored value.
+"""The codec ``sharding_indexed``: many inner chunks in one chunk, with an index of them.
 
-1. The shard's array is cut into inner chunks, each of which goes through the inner codecs.
-2. Those that hold nothing but the fill value are left out.
-3. The others are put one after the other in C order, and the index before or behind them.
-
-Source: sharding codec specification, version 1.0.
+Source: sharding codec specification 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarr_backends._format.chunk_spec import ChunkSpec
-from zarr_backends._format.codecs.base import (
-    Configuration,
-    Pipeline,
-    PipelineBuilder,
-    checked_configuration,
-    corrupt,
-)
+from zarr_backends._format.codecs.base import ChunkPipeline, Extent
+from zarr_backends._format.codecs.options import Options
 from zarr_backends._format.fill_check import is_fill
-from zarr_backends._format.shard_index import (
-    MISSING,
-    ShardTable,
-    check_table,
-    index_spec,
-    new_table,
-)
-from zarr_backends.contract import Buffer
-from zarr_backends.errors import CodecError
+from zarr_backends._format.shard_index import MISSING, ShardIndex, index_spec
+from zarr_backends.contract import Buffer, ChunkIndex
+from zarr_backends.errors import ChunkCorruptionError, CodecError
 
 __all__ = ["MISSING", "ShardingCodec"]
 
-_DEFAULT_INDEX_CODECS = (
+Build: TypeAlias = Callable[[Sequence[Mapping[str, Any]], ChunkSpec], ChunkPipeline]
+"""Builds the codecs of a document for some chunks: `build_pipeline`."""
+
+_INDEX_CODECS: tuple[Mapping[str, Any], ...] = (
     {"name": "bytes", "configuration": {"endian": "little"}},
     {"name": "crc32c"},
 )
-
-_OPTIONS = ("chunk_shape", "codecs", "index_codecs", "index_location")
+"""Codecs of an index for which the document names none."""
 
 
 class ShardingCodec:
-    """Makes a shard of an array; also knows how to take it apart again."""
+    """Array to bytes: encodes inner chunks, those that hold more than fill values, and joins them.
 
-    native_dtype = None
-    fixed_nbytes: int | None = None
+    Inner chunks are written in C order of their grid; they are read in any order and with
+    gaps between them.
+    """
 
-    def __init__(
-        self, configuration: Configuration, spec: ChunkSpec, build: PipelineBuilder
-    ) -> None:
-        """Take ``chunk_shape``, ``codecs``, ``index_codecs`` and ``index_location``.
-
-        Raises:
-            CodecError: The inner chunks do not divide the shard, or the index has no fixed
-                size.
-        """
-        checked_configuration("sharding_indexed", configuration, *_OPTIONS)
-        shape = _inner_shape(configuration.get("chunk_shape"), spec.shape)
-        self.spec = spec
-        self.inner = build(_codec_list(configuration, "codecs"), replace(spec, shape=shape))
-        self.chunks_per_shard = tuple(n // m for n, m in zip(spec.shape, shape, strict=True))
-        self.index_location: Literal["start", "end"] = _location(configuration)
-        codecs = _codec_list(configuration, "index_codecs", _DEFAULT_INDEX_CODECS)
-        self._index = build(codecs, index_spec(self.chunks_per_shard))
-        if self._index.fixed_nbytes is None:
-            message = (
-                "index_codecs of codec 'sharding_indexed' must have a fixed size (no compressor)"
-            )
-            raise CodecError(message)
-        self.index_nbytes: int = self._index.fixed_nbytes
-        self.max_nbytes = prod(self.chunks_per_shard) * self.inner.max_nbytes + self.index_nbytes
-
-    # --- The index ------------------------------------------------------------------
-
-    def decode_index(self, raw: Buffer, shard_nbytes: int | None = None) -> ShardTable:
-        """Return offset and length of every inner chunk, checked.
+    def __init__(self, spec: ChunkSpec, inner: ChunkPipeline, index: ShardIndex) -> None:
+        """Prepare for shards.
 
         Args:
-            raw: The ``index_nbytes`` bytes at the start or end of a shard.
-            shard_nbytes: Length of the whole shard where it is known.
+            spec: A shard.
+            inner: Codecs of the inner chunks, whose shape divides that of a shard.
+            index: Codecs and place of the index.
+        """
+        self.spec = spec
+        self.inner = inner
+        grid = zip(spec.shape, inner.spec.shape, strict=True)
+        self.chunks_per_shard = tuple(length // chunk for length, chunk in grid)
+        self.index_nbytes = index.nbytes
+        self.index_location: Literal["start", "end"] = index.location
+        nbytes = prod(self.chunks_per_shard) * inner.encoded.nbytes + index.nbytes
+        self.encoded = Extent(nbytes, np.dtype(np.uint8), is_exact=False).compressed()
+        self._index = index
+
+    @classmethod
+    def of_v3(cls, options: Options, spec: ChunkSpec, build: Build) -> ShardingCodec:
+        """Build the codec from its configuration.
+
+        Args:
+            options: The configuration.
+            spec: A shard.
+            build: Builds the codecs of inner chunks and index.
+
+        Raises:
+            CodecError: The inner chunks do not fill the shard, or the index has no fixed size.
+        """
+        shape = _inner_shape(options, spec.shape)
+        location = options.choice("index_location", "end", ("start", "end"))
+        codecs, index_codecs = options.take("codecs"), options.take("index_codecs", _INDEX_CODECS)
+        for option, value in (("codecs", codecs), ("index_codecs", index_codecs)):
+            if not isinstance(value, list | tuple):
+                options.refuse(option, value, "a list of codecs")
+        inner = build(codecs, ChunkSpec(shape, spec.dtype, spec.stored_dtype, spec.fill_value))
+        grid = tuple(length // chunk for length, chunk in zip(spec.shape, shape, strict=True))
+        index = build(index_codecs, index_spec(grid))
+        return cls(spec, inner, ShardIndex(index, "start" if location == "start" else "end"))
+
+    def decode_index(self, raw: Buffer, shard_nbytes: int | None = None) -> NDArray[np.uint64]:
+        """Return the index of a shard; see `ShardIndex.decode`.
+
+        Raises:
+            ChunkCorruptionError: It is damaged, or points to where no inner chunk can be.
+        """
+        return self._index.decode(raw, shard_nbytes)
+
+    def assemble(self, chunks: Mapping[ChunkIndex, Buffer]) -> bytes | None:
+        """Return the bytes of a shard.
+
+        Args:
+            chunks: Encoded inner chunks, by their index in the shard. Those that are not in it
+                read as fill values.
 
         Returns:
-            Array of shape ``(*chunks_per_shard, 2)``; `MISSING` twice where an inner chunk
-            is not stored.
+            The shard; None where there are no inner chunks, as such a shard is not stored.
+        """
+        return self._join(chunks) if chunks else None
+
+    def encode(self, array: NDArray[Any]) -> bytes:
+        """Return the bytes of a shard, whatever its values are.
 
         Raises:
-            ChunkCorruptionError: The index is cut off or damaged, or points outside.
+            CodecError: An inner chunk cannot be encoded.
         """
-        nbytes = memoryview(raw).nbytes
-        if nbytes != self.index_nbytes:
-            corrupt(f"the shard has {nbytes} bytes, its index alone needs {self.index_nbytes}")
-        return check_table(self._index.decode(raw), shard_nbytes)
-
-    def assemble(self, chunks: Mapping[tuple[int, ...], Buffer]) -> Buffer | None:
-        """Return a shard of encoded inner chunks, None where there are none.
-
-        Args:
-            chunks: Encoded inner chunks, by their index in the shard.
-        """
-        if not chunks:
-            return None
-        table = new_table(self.chunks_per_shard)
-        offset = self.index_nbytes if self.index_location == "start" else 0
-        parts: list[Buffer] = []
-        for index in sorted(chunks):
-            part = chunks[index]
-            nbytes = memoryview(part).nbytes
-            table[index] = offset, nbytes
-            parts.append(part)
-            offset += nbytes
-        encoded = self._index.encode(table)
-        return b"".join([encoded, *parts] if self.index_location == "start" else [*parts, encoded])
-
-    # --- As a codec -----------------------------------------------------------------
-
-    def encode(self, array: NDArray[Any]) -> Buffer:
-        """Return a shard; one of fill values alone is an index that says so."""
-        chunks: dict[tuple[int, ...], Buffer] = {}
-        for index, region in self._regions():
-            part = array[region]
-            if not is_fill(part, self.spec.fill_value):
-                chunks[index] = self.inner.encode(part)
-        return self.assemble(chunks) or self._index.encode(new_table(self.chunks_per_shard))
+        chunks: dict[ChunkIndex, Buffer] = {}
+        for index, key in zip(self._indices(), self._keys(), strict=True):
+            chunk = array[key]
+            if not is_fill(chunk, self.spec.fill_value):
+                chunks[index] = self.inner.encode(chunk)
+        return self._join(chunks)
 
     def decode(self, data: Buffer) -> NDArray[Any]:
-        """Return the shard's array.
+        """Return a whole shard.
 
         Raises:
-            ChunkCorruptionError: The bytes are not a shard.
+            ChunkCorruptionError: The bytes are not a shard of this array.
         """
-        target: NDArray[Any] = np.empty(self.spec.shape, self.spec.dtype)
-        view = memoryview(data)
-        nbytes = self.index_nbytes
-        at_end = self.index_location == "end"
-        raw = view[max(0, len(view) - nbytes) :] if at_end else view[:nbytes]
-        table = self.decode_index(raw, len(view))
-        for index, region in self._regions():
-            start, length = table[index].tolist()
-            if start == MISSING:
-                target[region] = self.spec.fill_value
-            else:
-                self.inner.decode_into(view[start : start + length], target[region])
-        return target
+        array: NDArray[Any] = np.empty(self.spec.shape, self.spec.dtype)
+        self.decode_into(data, array)
+        return array
 
-    def _regions(self) -> Any:
-        """Yield the index and the region of every inner chunk."""
-        shape = self.inner.spec.shape
-        for index in product(*map(range, self.chunks_per_shard)):
-            yield (
-                index,
-                (
-                    *(slice(i * n, (i + 1) * n) for i, n in zip(index, shape, strict=True)),
-                    ...,
-                ),
-            )
+    def decode_into(self, data: Buffer, target: NDArray[Any]) -> None:
+        """Decode a whole shard into a writable array.
+
+        Raises:
+            ChunkCorruptionError: The bytes are not a shard of this array.
+        """
+        shard = memoryview(data)
+        table = self.decode_index(self._index.cut(shard), len(shard))
+        for (offset, nbytes), key in zip(table.reshape(-1, 2).tolist(), self._keys(), strict=True):
+            if offset == MISSING:
+                target[key] = self.spec.fill_value
+                continue
+            try:
+                self.inner.decode_into(shard[offset : offset + nbytes], target[key])
+            except ChunkCorruptionError as error:
+                message = f"inner chunk at byte {offset} of the shard: {error}"
+                raise ChunkCorruptionError(message) from error
+
+    def _join(self, chunks: Mapping[ChunkIndex, Buffer]) -> bytes:
+        """Return a shard of inner chunks."""
+        ordered = {index: chunks[index] for index in sorted(chunks)}
+        table = self._index.encode(ordered)
+        parts: tuple[Buffer, ...] = tuple(ordered.values())
+        return b"".join((table, *parts) if self.index_location == "start" else (*parts, table))
+
+    def _indices(self) -> Iterator[ChunkIndex]:
+        """Return the index of each inner chunk, in C order."""
+        return product(*map(range, self.chunks_per_shard))
+
+    def _keys(self) -> Iterator[tuple[Any, ...]]:
+        """Return where each inner chunk lies in the shard's array, in C order."""
+        sides = zip(self.chunks_per_shard, self.inner.spec.shape, strict=True)
+        slices = ([slice(i * n, (i + 1) * n) for i in range(count)] for count, n in sides)
+        return product(*slices, (...,))
 
 
-def _inner_shape(value: Any, shard_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of inner chunks, which must divide the shard."""
-    lengths = tuple(value) if isinstance(value, list | tuple) else ()
-    plain = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in lengths)
+def _inner_shape(options: Options, shard: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of inner chunks.
+
+    Raises:
+        CodecError: It does not divide that of the shard.
+    """
+    shape = options.take("chunk_shape")
     if (
-        not isinstance(value, list | tuple)
-        or not plain
-        or len(lengths) != len(shard_shape)
-        or any(shard % inner for shard, inner in zip(shard_shape, lengths, strict=True))
+        not isinstance(shape, list | tuple)
+        or len(shape) != len(shard)
+        or any(type(n) is not int or n < 1 for n in shape)
+        or any(length % n for length, n in zip(shard, shape, strict=True))
     ):
-        message = (
-            f"chunk_shape of codec 'sharding_indexed' must divide the shard {shard_shape}, "
-            f"not be {value!r:.80}"
-        )
-        raise CodecError(message)
-    return lengths
-
-
-def _codec_list(configuration: Configuration, name: str, default: Any = None) -> Any:
-    """Return one of the two lists of codecs."""
-    codecs = configuration.get(name, default)
-    if not isinstance(codecs, list | tuple) or not codecs:
-        message = f"{name} of codec 'sharding_indexed' must be a list of codecs, not {codecs!r:.80}"
-        raise CodecError(message)
-    return codecs
-
-
-def _location(configuration: Configuration) -> Literal["start", "end"]:
-    """Return where the index is."""
-    location = configuration.get("index_location", "end")
-    if location == "start":
-        return "start"
-    if location == "end":
-        return "end"
-    message = (
-        f"index_location of codec 'sharding_indexed' must be 'start' or 'end', not {location!r:.80}"
-    )
-    raise CodecError(message)
+        options.refuse("chunk_shape", shape, f"a divisor of each number of the shard's {shard}")
+    return tuple(shape)

@@ -74,6 +74,7 @@ def backend_info(backend_id: str) -> BackendInfo:
     conflict = conflict_of(entries, f"backend id {backend_id!r}")
     if conflict is not None:
         return _described(backend_id, None, Outcome("conflict", error=conflict))
+    # One that is disabled gives way to one that is not, as `get_backend` has it.
     entry = next((entry for entry in entries if not entry.disabled), entries[0])
     return _described(entry.backend_id, entry, examine(entry))
 

@@ -46,6 +46,7 @@ def fault_of(backend: object) -> Fault | None:
     """
     if not isinstance(backend, type):
         return Fault("invalid", f"it must be a class, not {backend!r:.80}")
+    # Before the members: those of another version may well have other names.
     version = getattr(backend, "contract_version", CONTRACT_VERSION)
     if version != CONTRACT_VERSION:
         return Fault(
@@ -69,6 +70,7 @@ def _id_problems(backend: type) -> list[str]:
 
 def _member_problems(backend: type) -> list[str]:
     """Return which methods are missing, not callable or still abstract."""
+    # A member set to None says "I have none", as ``__hash__ = None`` does.
     missing = {name for name in _MEMBERS if getattr(backend, name, None) is None}
     missing |= getattr(backend, "__abstractmethods__", frozenset())
     problems = [f"it misses {', '.join(sorted(missing))}"] if missing else []

@@ -153,6 +153,7 @@ def _entries_of(
     name, version = distribution.name, distribution.version
     for backend_id, value in sorted(declared):
         own = tuple(sorted(scheme for scheme, target in schemes if target == value))
+        # Decided here and not at each question, so that one scan has one answer.
         off = _matches(f"{normalised(name)}:{backend_id}", disabled)
         yield Entry(backend_id, value, name, version, own, off)
     values = {value for _, value in declared}

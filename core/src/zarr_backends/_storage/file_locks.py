@@ -73,24 +73,27 @@ _UNSUPPORTED = frozenset(
 """What systems say to calls that they do not have."""
 
 
-def lock_kind_of(folder: str) -> type[KeyLock]:
-    """Return the kind of lock to use in and below a folder that exists.
+if sys.platform == "win32":
 
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    if sys.platform == "win32":
+    def lock_kind_of(folder: str) -> type[KeyLock]:  # noqa: ARG001  # as below
+        """Return the kind of lock to use."""
         return StripeLock
-    with TemporaryFile(folder, memoryview(b"")) as trial:
-        try:
-            return _kind_by_trial(trial.path, new_path(folder))
-        except OSError as error:
-            if error.errno not in _UNSUPPORTED:
-                raise
-            return StripeLock
 
+else:
 
-if sys.platform != "win32":
+    def lock_kind_of(folder: str) -> type[KeyLock]:
+        """Return the kind of lock to use in and below a folder that exists.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        with TemporaryFile(folder, memoryview(b"")) as trial:
+            try:
+                return _kind_by_trial(trial.path, new_path(folder))
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:
+                    raise
+                return StripeLock
 
     def _kind_by_trial(trial: str, other: str) -> type[KeyLock]:
         """Link and lock a file.

@@ -30,13 +30,11 @@ def absolute_folder(path: object, *, backend: str) -> str:
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         message = f"path must be the path of a folder, not {path!r:.80}"
         raise ConfigurationError(message, backend=backend, option="path")
-    try:
-        folder = os.path.abspath(os.fsdecode(path))
-        occupied = os.path.lexists(folder) and not os.path.isdir(folder)
-    except ValueError as error:
-        message = f"path {path!r:.80} cannot be a path: {error}"
-        raise ConfigurationError(message, backend=backend, option="path") from error
-    if occupied:
+    folder = os.path.abspath(os.fsdecode(path))
+    if not _is_encodable(folder):
+        message = f"path {path!r:.80} holds characters that paths cannot have"
+        raise ConfigurationError(message, backend=backend, option="path")
+    if os.path.lexists(folder) and not os.path.isdir(folder):
         message = f"{folder} is there and is no folder; give a folder, or a path that is free"
         raise ConfigurationError(message, backend=backend, option="path")
     return folder
@@ -71,3 +69,11 @@ def path_from_url(url: str, *, backend: str) -> str:
         message = f"the url {url!r:.200} is not UTF-8 behind its % signs"
         raise ConfigurationError(message, backend=backend, option="target") from error
     return path[1:] if os.name == "nt" and _DRIVE.match(path) else path
+
+
+def _is_encodable(path: str) -> bool:
+    """Whether the system can be asked for a path."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False

@@ -46,7 +46,9 @@ class FilesystemBackend(KeyValueBackend):
 
     _files: FileStore
 
-    def connect(self, *, path: str | os.PathLike[str], fsync: bool = False) -> None:
+    def connect(  # type: ignore[override]  # the options of this backend
+        self, *, path: str | os.PathLike[str], fsync: bool = False
+    ) -> None:
         """Take the place; nothing is created before the first write.
 
         Args:
@@ -91,8 +93,6 @@ class FilesystemBackend(KeyValueBackend):
 
     def open_value(self, key: str) -> AbstractContextManager[Snapshot] | None:
         """Return a context with the file, open; None where there is none."""
-        if os.name == "nt":  # there, a file that is open cannot be replaced
-            return super().open_value(key)
         return self._attempt(self._files.open, key)
 
     def size(self, key: str) -> int | None:

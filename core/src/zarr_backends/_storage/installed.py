@@ -118,6 +118,7 @@ def _refuse_defects(scan: Scan) -> None:
     """
     if scan.faults:
         raise InvalidBackendError("; ".join(scan.faults))
+    # What is disabled was given up on purpose, and is no defect.
     for entry in _enabled(scan.entries):
         claims = [(scan.of_scheme(name), f"url scheme {name!r}") for name in entry.schemes]
         claims.append((scan.of_id(entry.backend_id), f"backend id {entry.backend_id!r}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Self
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +15,7 @@ from zarr_backends._storage.memory_stores import (
     named_store,
     unnamed_store,
 )
-from zarr_backends.contract import Buffer, Transform, contiguous_view
+from zarr_backends.contract import Buffer, Snapshot, Transform, contiguous_view
 from zarr_backends.errors import ArrayNotFoundError, ConfigurationError
 
 __all__ = ["MemoryBackend"]
@@ -34,7 +35,9 @@ class MemoryBackend(KeyValueBackend):
     _store: MemoryStore
     _prefix: str
 
-    def connect(self, *, name: str | None = None, prefix: str = "") -> None:
+    def connect(  # type: ignore[override]  # the options of this backend
+        self, *, name: str | None = None, prefix: str = ""
+    ) -> None:
         """Take a store.
 
         Args:
@@ -92,6 +95,10 @@ class MemoryBackend(KeyValueBackend):
         value = self.get(key)
         return None if value is None else memoryview(value)[start:stop]
 
+    def open_value(self, key: str) -> AbstractContextManager[Snapshot] | None:
+        """Return a context with a value, which is a snapshot because it is immutable."""
+        return super().open_value(key)
+
     def size(self, key: str) -> int | None:
         """Return the number of bytes of a value."""
         value = self.get(key)
@@ -127,9 +134,24 @@ class MemoryBackend(KeyValueBackend):
         """Delete every key that starts with `prefix`."""
         self._store.delete([self._prefix + key for key in self.list_keys(prefix)])
 
+    def __eq__(self, other: object) -> bool:
+        """Whether another backend means the same keys."""
+        if not isinstance(other, MemoryBackend):
+            return NotImplemented
+        return self._place == other._place
+
+    def __hash__(self) -> int:
+        """Return a hash by store and prefix."""
+        return hash(self._place)
+
+    @property
+    def _place(self) -> tuple[Identity, str]:
+        """What is the same for backends that mean the same keys."""
+        return self._store.identity, self._prefix
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the identity of the store."""
-        return _restored, (type(self), self._store.identity, self._prefix)
+        return _restored, (type(self), *self._place)
 
     def __repr__(self) -> str:
         """Show name and prefix."""

@@ -79,6 +79,7 @@ def _options_of(backend: type, method: Method) -> _Options:
         parameters = _signature_of(backend, name)
         for parameter in parameters:
             if parameter.kind is parameter.KEYWORD_ONLY:
+                # The first to name an option takes it away from those behind.
                 found.setdefault(parameter.name, parameter)
         open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
         if not open_ended:

@@ -106,6 +106,7 @@ def unknown_scheme(
         installed: Schemes that are served.
         faults: Sentences about distributions that could not be read.
     """
+    # The registry takes "postgresql+psycopg" for "postgresql" too.
     known = scheme if scheme in DISTRIBUTION_OF_SCHEME else scheme.partition("+")[0]
     if known in DISTRIBUTION_OF_SCHEME:
         hint = _remedy(DISTRIBUTION_OF_SCHEME[known])

@@ -60,6 +60,7 @@ def register(backend: type[_T]) -> type[_T]:
     checked = cast("type[Backend]", backend)
     with _lock:
         present = _registered.get(checked.backend_id, checked)
+        # By name and not by identity: a cell that is run again makes a new class.
         if _definition(present) != _definition(checked):
             message = (
                 f"backend id {checked.backend_id!r} is taken by {_definition(present)}; "

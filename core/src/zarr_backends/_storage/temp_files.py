@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from contextlib import suppress
 from types import TracebackType
@@ -108,7 +109,7 @@ def sync_folder(folder: str) -> None:
     Raises:
         OSError: The device failed.
     """
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     fd = os.open(folder or os.sep, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -166,6 +166,7 @@ def _options_of_path(backend: type[Backend], text: str) -> Mapping[str, Any]:
             f"give a url or {_options_text(backend)}"
         )
         raise ConfigurationError(message, backend=backend.backend_id, option="target")
+    # Only the plain tilde: "~backup" is more often a folder than a user.
     home = text == "~" or text.startswith(("~/", f"~{os.sep}"))
     return {"path": os.path.expanduser(text) if home else text}
 
@@ -180,6 +181,7 @@ def _merged(
     """
     for name in found.keys() & given.keys():
         if found[name] != given[name]:
+            # The values stay out of the message: one of them may be a password.
             message = (
                 f"option {name!r} is given beside a url or path that says otherwise; give it once"
             )

@@ -197,10 +197,12 @@ class ZipArchive:
             base = self._current()
             if exists != (base.signature is not None):
                 return
-            snapshot = publish(self._changes, base, self.path, durable=self.durable)
-        if snapshot is not None:
-            self._snapshot = snapshot
-            self._changes = Changes(self.path)
+            publish(self._changes, base, self.path, self._adopt, durable=self.durable)
+
+    def _adopt(self, snapshot: Snapshot) -> None:
+        """Take what has become the archive."""
+        self._snapshot = snapshot
+        self._changes = Changes(self.path)
 
     def discard(self) -> None:
         """Drop the pending changes and read the archive again."""

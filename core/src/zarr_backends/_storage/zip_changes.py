@@ -37,10 +37,6 @@ class Change(NamedTuple):
     reader: MemberReader | None = None
     """Reads `member`."""
 
-    def result(self) -> Fingerprint | None:
-        """Return the version that there will be, None for none."""
-        return self.member and Fingerprint(self.member.crc, self.member.nbytes)
-
 
 class Changes:
     """The pending changes of one archive; its owner serialises everything but look-ups."""
@@ -88,7 +84,7 @@ class Changes:
             ConflictError: A member that is to be changed was changed there meanwhile.
         """
         for name, change in self.by_name.items():
-            if directory.fingerprint(name) not in (change.base, change.result()):
+            if directory.fingerprint(name) != change.base:
                 message = (
                     f"{name!r:.80} was changed here and by somebody else, who was first, in "
                     f"{self._archive_path!r}. Nothing was written and the changes made here are "

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zarr_backends._storage.zip_changes import Changes
+from zarr_backends._storage.zip_directory import Directory
+from zarr_backends._storage.zip_locks import same_file
 from zarr_backends._storage.zip_members import MemberReader
 from zarr_backends._storage.zip_rewrite import NextArchive, copy_members
 from zarr_backends._storage.zip_side_file import SideFile
@@ -15,18 +19,25 @@ _DEAD_SHARE = 8
 to members that were replaced or deleted before they were ever flushed."""
 
 
-def publish(changes: Changes, base: Snapshot, path: str, *, durable: bool) -> Snapshot | None:
+def publish(
+    changes: Changes,
+    base: Snapshot,
+    path: str,
+    adopt: Callable[[Snapshot], None],
+    *,
+    durable: bool,
+) -> None:
     """Replace an archive by its next version; the caller holds its lock.
+
+    Nothing is changed where there was no archive and somebody else has just made one.
 
     Args:
         changes: What is to be changed; their side file is used up.
         base: The archive as it is now.
         path: The archive.
+        adopt: Called with the new archive as soon as it is in place, also when an exception
+            (of a signal handler, say) comes between.
         durable: Whether to wait until the device holds everything.
-
-    Returns:
-        The new archive; None, with nothing changed, where there was no archive and somebody
-        else has just made one.
 
     Raises:
         ConflictError: A member was changed by somebody else too.
@@ -35,33 +46,44 @@ def publish(changes: Changes, base: Snapshot, path: str, *, durable: bool) -> Sn
     """
     changes.check(base.directory)
     side = changes.side
-    fits = side is not None and side.dead_nbytes * _DEAD_SHARE <= side.nbytes
-    target = side if side is not None and fits and base.signature is None else SideFile(path)
-    placed = False
+    target = side if side is not None and _may_become_archive(side, base) else SideFile(path)
+    directory = None
     try:
-        archive = NextArchive(target)
-        if base.reader is not None:
-            archive.copy_archive(base.reader, base.directory, changes.by_name)
-        members = changes.members()
-        if side is not None and side is not target:
-            members = copy_members(side.file, target, members)
-        archive.add_members(members)
-        directory = archive.finish(base.directory.comment)
-        placed = target.place(path, replace=base.signature is not None, durable=durable)
+        directory = _build(target, changes, base)
+        if durable:
+            target.sync()
+        target.place(path, replace=base.signature is not None)
     finally:
-        if not placed:
-            _undo(target, side)
-    if not placed:
-        return None
+        if directory is not None and same_file(target.file, path):
+            reader = MemberReader(target.file, directory.members_stop)
+            adopt(Snapshot(directory, signature_of(target.file.stat()), reader))
+        elif target is not side:
+            target.remove()
     if side is not target:
         changes.remove()
-    reader = MemberReader(target.file, directory.members_stop)
-    return Snapshot(directory, signature_of(target.file.stat()), reader)
+    if durable:
+        target.sync_name()
 
 
-def _undo(target: SideFile, side: SideFile | None) -> None:
-    """Remove what was built; a side file only loses the directory at its end."""
-    if target is side:
-        target.file.truncate(target.nbytes)
-    else:
-        target.remove()
+def _build(target: SideFile, changes: Changes, base: Snapshot) -> Directory:
+    """Return the directory of the next archive, which is then whole in `target`.
+
+    Raises:
+        CorruptStorageError: The archive is shorter than its directory says.
+        OSError: Reading or writing failed.
+    """
+    archive = NextArchive(target)
+    if base.reader is not None:
+        archive.copy_archive(base.reader, base.directory, changes.by_name)
+    members = changes.members()
+    if changes.side is not None and changes.side is not target:
+        members = copy_members(changes.side.file, target, members)
+    archive.add_members(members)
+    return archive.finish(base.directory.comment)
+
+
+def _may_become_archive(side: SideFile, base: Snapshot) -> bool:
+    """Whether a side file can be the archive as it is, with a directory at its end."""
+    compact = side.dead_nbytes * _DEAD_SHARE <= side.nbytes
+    # Programs that tidy up folders may have removed its name; its bytes are still ours.
+    return base.signature is None and compact and same_file(side.file, side.path)

@@ -13,14 +13,19 @@ import os
 import re
 import secrets
 import shutil
+from zlib import crc32
 
 from zarr_backends._storage.raw_file import RawFile
+from zarr_backends._storage.temp_files import sync_folder
 from zarr_backends._storage.zip_locks import same_file, try_lock, unlock
 from zarr_backends._storage.zip_members import MemberReader
 from zarr_backends._storage.zip_new_records import local_header
 from zarr_backends._storage.zip_records import Member
 
-__all__ = ["SideFile", "remove_stale"]
+__all__ = ["SideFile", "extent_of", "remove_stale"]
+
+_MAX_STEM_NBYTES = 200
+"""Bytes of the longest archive name that a side file's name repeats."""
 
 
 class SideFile:
@@ -32,10 +37,10 @@ class SideFile:
         Raises:
             OSError: The folder cannot be written to.
         """
-        folder, name = os.path.split(archive_path)
-        os.makedirs(folder, exist_ok=True)
+        folder = os.path.dirname(archive_path)
+        self._new_folders = _make_folders(folder)
         while True:
-            self.path = os.path.join(folder, f".{name}.{secrets.token_hex(8)}.zb-tmp")
+            self.path = f"{_start(archive_path)}{secrets.token_hex(8)}.zb-tmp"
             self.file = RawFile(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             # Between these two lines another process may take it for a stale one.
             if try_lock(self.file) is not False and same_file(self.file, self.path):
@@ -63,31 +68,40 @@ class SideFile:
         start, stop = extent_of(member)
         self.dead_nbytes += stop - start
 
-    def place(self, path: str, *, replace: bool, durable: bool) -> bool:
+    def place(self, path: str, *, replace: bool) -> None:
         """Give the file the name of the archive.
 
         Args:
             path: The archive.
-            replace: Whether an archive is there that is to be replaced.
-            durable: Whether to wait until the device holds everything.
-
-        Returns:
-            False, and nothing is changed, where `replace` is false and a file is there.
+            replace: Whether an archive is there that is to be replaced; otherwise nothing
+                is done where there is one.
 
         Raises:
             OSError: It could not be done; an old archive is as it was.
         """
-        if durable:
-            self.file.sync()
         if replace:
             os.replace(self.path, path)
         elif not _rename_to_new(self.path, path):
-            return False
-        if durable:
-            _sync_folder(os.path.dirname(path))
+            return
         self.path = self.file.path = path
         unlock(self.file)
-        return True
+
+    def sync(self) -> None:
+        """Wait until the device holds the file.
+
+        Raises:
+            OSError: The device failed.
+        """
+        self.file.sync()
+
+    def sync_name(self) -> None:
+        """Wait until the device holds the name of the file and the folders made for it.
+
+        Raises:
+            OSError: The device failed.
+        """
+        for folder in (os.path.dirname(self.path), *self._new_folders):
+            sync_folder(folder)
 
     def remove(self) -> None:
         """Remove the file; it stays readable for those who still refer to it."""
@@ -103,8 +117,8 @@ def extent_of(member: Member) -> tuple[int, int]:
 
 def remove_stale(archive_path: str) -> None:
     """Remove the files that killed processes left beside an archive."""
-    folder, name = os.path.split(archive_path)
-    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}\.zb-tmp")
+    folder, start = os.path.split(_start(archive_path))
+    ours = re.compile(rf"{re.escape(start)}[0-9a-f]{{16}}\.zb-tmp")
     try:
         names = [entry.name for entry in os.scandir(folder) if ours.fullmatch(entry.name)]
     except FileNotFoundError:
@@ -139,7 +153,25 @@ def _rename_to_new(source: str, target: str) -> bool:
     return True
 
 
-def _sync_folder(folder: str) -> None:
-    """Wait until the device holds the names in a folder; Windows opens no folders."""
-    if os.name != "nt":
-        RawFile(folder).sync()
+def _start(archive_path: str) -> str:
+    """Return what the paths of all side files of an archive start with."""
+    folder, name = os.path.split(archive_path)
+    raw = os.fsencode(name)
+    # The whole name must still be one that file systems take.
+    stem = name if len(raw) <= _MAX_STEM_NBYTES else f"{crc32(raw):08x}"
+    return os.path.join(folder, f".{stem}.")
+
+
+def _make_folders(folder: str) -> list[str]:
+    """Return the folders in which one was created, after a folder is there with all above it.
+
+    Raises:
+        OSError: It cannot be done.
+    """
+    changed = []
+    missing = folder
+    while not os.path.isdir(missing) and missing != os.path.dirname(missing):
+        missing = os.path.dirname(missing)
+        changed.append(missing)
+    os.makedirs(folder, exist_ok=True)
+    return changed

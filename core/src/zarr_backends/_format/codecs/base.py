@@ -1,186 +1,194 @@
-"""What the three kinds of codecs have to do.
+"""What codecs are: three kinds, told apart by what they are given and what they give.
 
-Decoding is bounded: whoever calls a codec tells how much may come out at most, and the
-codec refuses before it allocates more.
+1. An array-to-array codec changes an array (``transpose``, ``numcodecs.delta``).
+2. An array-to-bytes codec writes an array as bytes (``bytes``, ``vlen-utf8``).
+3. A bytes-to-bytes codec changes bytes (``zstd``, ``crc32c``).
+
+Every codec is built once for the chunks of one array and then used by many threads at a
+time. It knows from the start how many bytes it may give back when it decodes, its
+`Extent`, and refuses stored bytes that announce more before it allocates anything.
+
+Source: Zarr core specification 3, "Codecs".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, Protocol, TypeAlias, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from zarr_backends._format.chunk_spec import ChunkSpec
 from zarr_backends.contract import Buffer
-from zarr_backends.errors import ChunkCorruptionError, CodecError
+from zarr_backends.errors import ChunkCorruptionError
 
 __all__ = [
-    "MAX_VARIABLE_NBYTES",
-    "ArrayCodec",
-    "BytesCodec",
-    "Configuration",
-    "DirectBytesCodec",
-    "Pipeline",
-    "PipelineBuilder",
-    "Serializer",
-    "checked_configuration",
-    "corrupt",
-    "integer_option",
+    "ArrayArrayCodec",
+    "ArrayBytesCodec",
+    "BytesBytesCodec",
+    "ChunkPipeline",
+    "DecodesInto",
+    "Extent",
 ]
 
-Configuration: TypeAlias = Mapping[str, Any]
-"""The ``configuration`` member of a codec object."""
-
-MAX_VARIABLE_NBYTES = 4 * 2**30
-"""Bytes that a chunk of elements of any length (strings) may decode to at most."""
+_SLACK_NBYTES = 64 * 2**10
+"""Bytes that compressed data may be larger than twice what was compressed. Compressors add
+some bytes for each of their blocks, and a writer may flush small ones."""
 
 
-class ArrayCodec(Protocol):
-    """Makes an array of an array."""
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many bytes stand between two codecs, and what they are.
 
-    encoded_spec: ChunkSpec
-    """What the next codec gets."""
+    >>> Extent(12, np.dtype("int16")).check(10, "gzip")
+    Traceback (most recent call last):
+    zarr_backends.errors.ChunkCorruptionError: gzip: got 10 bytes where a chunk has 12
+    """
+
+    nbytes: int
+    """Number of bytes; at most so many where they are not `is_exact`."""
+    dtype: np.dtype[Any]
+    """Elements that the bytes are, ``uint8`` where they have been compressed."""
+    is_exact: bool = True
+    """Whether every chunk has just as many."""
+
+    def check(self, nbytes: int, name: str) -> None:
+        """Refuse a number of bytes that cannot be.
+
+        Args:
+            nbytes: Number that was found or announced.
+            name: Who found it, for the message.
+
+        Raises:
+            ChunkCorruptionError: It is larger, or another one where it has to be exact.
+        """
+        if nbytes == self.nbytes or (nbytes < self.nbytes and not self.is_exact):
+            return
+        most = "" if self.is_exact else "at most "
+        message = f"{name}: got {nbytes} bytes where a chunk has {most}{self.nbytes}"
+        raise ChunkCorruptionError(message)
+
+    def plus(self, nbytes: int) -> Extent:
+        """Return the extent of the same bytes with some more, such as a checksum."""
+        return Extent(self.nbytes + nbytes, np.dtype(np.uint8), self.is_exact)
+
+    def compressed(self) -> Extent:
+        """Return what the bytes may become when they are compressed: twice as many at most."""
+        return Extent(2 * self.nbytes + _SLACK_NBYTES, np.dtype(np.uint8), is_exact=False)
+
+
+class ArrayArrayCodec(Protocol):
+    """Changes arrays; knows the shape and dtype of what it makes of them."""
+
+    encoded: ChunkSpec
+    """The array that `encode` gives and `decode` is given."""
 
     def encode(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return the encoded array, of ``encoded_spec``."""
+        """Return the changed array.
+
+        Raises:
+            CodecError: The values cannot be changed so.
+        """
         ...
 
     def decode(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return the decoded array."""
-        ...
-
-
-class Serializer(Protocol):
-    """Makes bytes of an array."""
-
-    fixed_nbytes: int | None
-    """Bytes of every encoded chunk, None where that depends on the data."""
-    max_nbytes: int
-    """Bytes of an encoded chunk at most."""
-    native_dtype: Any
-    """Dtype that the bytes have as they are, C order; None where they are no plain array."""
-
-    def encode(self, array: NDArray[Any]) -> Buffer:
-        """Return the bytes of an array."""
-        ...
-
-    def decode(self, data: Buffer) -> NDArray[Any]:
-        """Return the array of native byte order, which may be read-only.
+        """Return the array as it was, which may be read-only and in any byte order.
 
         Raises:
-            ChunkCorruptionError: The bytes are not exactly one chunk.
+            ChunkCorruptionError: It is not what `encode` gives.
         """
         ...
 
 
-class BytesCodec(Protocol):
-    """Makes bytes of bytes."""
+class ArrayBytesCodec(Protocol):
+    """Writes arrays as bytes."""
 
-    def fixed_nbytes(self, decoded: int) -> int | None:
-        """Return the encoded size of `decoded` bytes; None where it depends on the data."""
-        ...
+    encoded: Extent
+    """The bytes that `encode` gives and `decode` is given."""
 
-    def max_nbytes(self, decoded: int) -> int:
-        """Return the encoded size of at most `decoded` bytes at most."""
-        ...
-
-    def encode(self, data: Buffer) -> Buffer:
-        """Return the encoded bytes."""
-        ...
-
-    def decode(self, data: Buffer, limit: int, *, exact: bool) -> Buffer:
-        """Return the decoded bytes.
-
-        Args:
-            data: Encoded bytes, not trusted.
-            limit: Bytes that may come out at most.
-            exact: Whether exactly `limit` bytes have to come out.
+    def encode(self, array: NDArray[Any]) -> Buffer:
+        """Return an array of any strides as bytes, which may be a view of its memory.
 
         Raises:
-            ChunkCorruptionError: The bytes are damaged, or more or fewer come out.
+            CodecError: It has elements that cannot be written.
+        """
+        ...
+
+    def decode(self, data: Buffer) -> NDArray[Any]:
+        """Return the array, which may be read-only, a view of `data`, and in any byte order.
+
+        Raises:
+            ChunkCorruptionError: The bytes are not one chunk.
+        """
+        ...
+
+
+class BytesBytesCodec(Protocol):
+    """Changes bytes."""
+
+    encoded: Extent
+    """The bytes that `encode` gives and `decode` is given."""
+
+    def encode(self, data: Buffer) -> Buffer:
+        """Return the changed bytes, which may be a view of `data`.
+
+        Raises:
+            CodecError: They cannot be changed so.
+        """
+        ...
+
+    def decode(self, data: Buffer) -> Buffer:
+        """Return the bytes as they were, which may be a view of `data`.
+
+        Raises:
+            ChunkCorruptionError: They are not what `encode` gives, or would become more
+                than a chunk has.
         """
         ...
 
 
 @runtime_checkable
-class DirectBytesCodec(Protocol):
-    """A bytes codec that can decode into memory that is given to it."""
+class DecodesInto(Protocol):
+    """A bytes-to-bytes codec that can write what it decodes where it is wanted."""
 
-    def decode_into(self, data: Buffer, target: memoryview) -> None:
-        """Decode so that `target` is filled exactly.
+    def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> None:
+        """Decode into `out`, writable and contiguous, that holds exactly one chunk.
 
         Raises:
-            ChunkCorruptionError: The bytes are damaged, or more or fewer come out.
+            ChunkCorruptionError: The bytes are not one chunk; `out` may have been changed.
         """
         ...
 
 
-class Pipeline(Protocol):
-    """All codecs of an array, or of the inner chunks of a shard."""
+class ChunkPipeline(Protocol):
+    """All codecs of an array, one after the other; see `CodecPipeline`."""
 
     spec: ChunkSpec
-    fixed_nbytes: int | None
-    max_nbytes: int
-
-    @property
-    def sharding(self) -> Any:
-        """The sharding codec where it is the only codec, else None."""
-        ...
+    """The chunks."""
+    encoded: Extent
+    """Their bytes."""
 
     def encode(self, chunk: NDArray[Any]) -> Buffer:
-        """Return the bytes of a chunk."""
+        """Return the bytes of a chunk.
+
+        Raises:
+            CodecError: It cannot be encoded.
+        """
         ...
 
     def decode(self, data: Buffer) -> NDArray[Any]:
-        """Return a chunk, which may be read-only."""
+        """Return the chunk of some bytes, which may be read-only.
+
+        Raises:
+            ChunkCorruptionError: They are not one chunk.
+        """
         ...
 
     def decode_into(self, data: Buffer, target: NDArray[Any]) -> None:
-        """Decode a chunk into `target`."""
+        """Decode into a writable array.
+
+        Raises:
+            ChunkCorruptionError: The bytes are not one chunk.
+        """
         ...
-
-
-class PipelineBuilder(Protocol):
-    """What makes the pipelines inside a sharding codec."""
-
-    def __call__(self, codecs: Sequence[Any], spec: ChunkSpec) -> Pipeline:
-        """Return the pipeline of a list of codec objects."""
-        ...
-
-
-def checked_configuration(name: str, configuration: Configuration, *known: str) -> Configuration:
-    """Return a codec's configuration after a look at its members.
-
-    Raises:
-        CodecError: It has a member that the codec does not know.
-    """
-    unknown = sorted(set(configuration) - set(known))
-    if unknown:
-        message = f"codec {name!r} has no option {unknown[0]!r:.80}; it knows {list(known)}"
-        raise CodecError(message)
-    return configuration
-
-
-def integer_option(
-    name: str, configuration: Configuration, option: str, default: int, *, low: int, high: int
-) -> int:
-    """Return an integer of a codec's configuration.
-
-    Raises:
-        CodecError: It is no integer, or not from `low` to `high`.
-    """
-    value = configuration.get(option, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        message = f"{option} of codec {name!r} must be from {low} to {high}, not {value!r:.80}"
-        raise CodecError(message)
-    return value
-
-
-def corrupt(what: str, cause: BaseException | None = None) -> NoReturn:
-    """Raise the error that says that stored bytes are not a chunk.
-
-    Raises:
-        ChunkCorruptionError: Always.
-    """
-    raise ChunkCorruptionError(what) from cause

@@ -1,6 +1,8 @@
-"""The codec ``bytes``: the elements one after the other, in one byte order.
+"""The codec ``bytes``: elements one after the other, in C order, in a given byte order.
 
-Source: bytes codec specification; Zarr v2 specification, "Data type encoding".
+For Zarr v2 the layout of an element is given by a dtype instead, which may mix byte orders.
+
+Source: bytes codec specification 1; Zarr v2 specification, "Chunks".
 """
 
 from __future__ import annotations
@@ -11,70 +13,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarr_backends._format.chunk_spec import ChunkSpec
-from zarr_backends._format.codecs.base import Configuration, checked_configuration, corrupt
+from zarr_backends._format.codecs.base import Extent
+from zarr_backends._format.codecs.options import Options
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import CodecError
 
-__all__ = ["BytesSerializer", "plain_bytes", "v2_bytes", "v3_bytes"]
-
-_ORDERS = {"little": "<", "big": ">"}
+__all__ = ["BytesCodec"]
 
 
-class BytesSerializer:
-    """Stores elements in C order with a dtype that fixes their bytes."""
+class BytesCodec:
+    """Array to bytes without any change but of the byte order."""
 
-    def __init__(self, spec: ChunkSpec, stored_dtype: np.dtype[Any]) -> None:
-        """Take the dtype of the stored elements.
+    def __init__(self, name: str, spec: ChunkSpec, dtype: np.dtype[Any]) -> None:
+        """Prepare for chunks whose elements are stored as `dtype`.
 
         Raises:
-            CodecError: Elements have no fixed length.
+            CodecError: Elements have no fixed size.
         """
-        nbytes = spec.nbytes
-        if nbytes is None:
+        if dtype.hasobject:
             message = (
-                "codec 'bytes' can't store elements of any length; use 'vlen-utf8' for strings"
+                f"codec {name!r} cannot store {spec.dtype} elements, which differ in length; "
+                "use 'vlen-utf8' for text and 'vlen-bytes' for byte strings"
             )
             raise CodecError(message)
-        self._shape, self._dtype, self._stored = spec.shape, spec.dtype, stored_dtype
-        self._is_native = stored_dtype == spec.dtype
-        self.native_dtype = spec.dtype if self._is_native else None
-        self.fixed_nbytes: int | None = nbytes
-        self.max_nbytes = nbytes
+        self.dtype = dtype
+        self.encoded = Extent(spec.nitems * dtype.itemsize, dtype)
+        self._name = name
+        self._shape = spec.shape
 
-    def encode(self, array: NDArray[Any]) -> Buffer:
-        """Return a view of the elements where they lie in memory as they are stored."""
-        return plain_bytes(array if self._is_native else array.astype(self._stored))
+    @classmethod
+    def of_v3(cls, options: Options, spec: ChunkSpec) -> BytesCodec:
+        """Build the codec ``bytes``.
+
+        Documents may leave out the byte order of elements of one byte; of larger ones it is
+        taken for little, as other readers do.
+        """
+        endian = options.choice("endian", "little", ("little", "big"))
+        dtype = spec.dtype
+        if not dtype.hasobject:
+            dtype = dtype.newbyteorder("<" if endian == "little" else ">")
+        return cls(options.name, spec, dtype)
+
+    @classmethod
+    def of_v2(cls, options: Options, spec: ChunkSpec) -> BytesCodec:
+        """Build what stores elements as the dtype of a v2 document says."""
+        return cls(options.name, spec, spec.stored_dtype)
+
+    def encode(self, array: NDArray[Any]) -> memoryview:
+        """Return the elements as bytes, a view of them where their layout is as stored."""
+        contiguous = np.ascontiguousarray(array, self.dtype)
+        return contiguous.reshape(-1).view(np.uint8).data.toreadonly()
 
     def decode(self, data: Buffer) -> NDArray[Any]:
-        """Return the elements, as a view where byte orders agree."""
-        if memoryview(data).nbytes != self.fixed_nbytes:
-            nbytes = memoryview(data).nbytes
-            corrupt(f"the chunk has {nbytes} bytes, {self.fixed_nbytes} are expected")
-        array: NDArray[Any] = np.frombuffer(data, self._stored).reshape(self._shape)
-        return array if self._is_native else array.astype(self._dtype)
+        """Return a view of the bytes as elements of the stored dtype.
 
-
-def plain_bytes(array: NDArray[Any]) -> memoryview:
-    """Return the bytes of an array in C order, as a view where it is contiguous."""
-    # Through uint8, as memoryview knows no datetime64 and no structured elements.
-    return memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
-
-
-def v3_bytes(configuration: Configuration, spec: ChunkSpec) -> BytesSerializer:
-    """Return the codec of v3, whose ``endian`` may be left out for elements of one byte.
-
-    Raises:
-        CodecError: ``endian`` is neither ``"little"`` nor ``"big"``.
-    """
-    checked_configuration("bytes", configuration, "endian")
-    endian = configuration.get("endian", "little")
-    if endian not in _ORDERS:
-        message = f"endian of codec 'bytes' must be 'little' or 'big', not {endian!r:.80}"
-        raise CodecError(message)
-    return BytesSerializer(spec, spec.dtype.newbyteorder(_ORDERS[endian]))
-
-
-def v2_bytes(configuration: Configuration, spec: ChunkSpec) -> BytesSerializer:
-    """Return the codec of v2, whose byte orders are in the dtype."""
-    checked_configuration("v2:bytes", configuration)
-    return BytesSerializer(spec, spec.stored_dtype)
+        Raises:
+            ChunkCorruptionError: There are more or fewer than a chunk has.
+        """
+        nbytes = len(data)
+        if nbytes != self.encoded.nbytes:
+            self.encoded.check(nbytes, self._name)
+        return np.ndarray(self._shape, self.dtype, data)

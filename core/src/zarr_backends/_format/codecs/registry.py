@@ -1,94 +1,96 @@
-"""Codecs by their names in metadata.
+"""Which codec a name stands for.
 
-Names are those of Zarr v3. Those that start with ``v2:`` are ids of Zarr v2, as
-`zarr_backends._format.metadata_v2` hands them on. What is not found here is asked of
-numcodecs, which is loaded only then.
+Names are those of Zarr v3; codecs of Zarr v2 are called ``v2:`` and their numcodecs id. What
+the core can do by itself it does, under whichever name; all else is numcodecs'.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
-from typing import Any
+from difflib import get_close_matches
 
 from zarr_backends._format.chunk_spec import ChunkSpec
-from zarr_backends._format.codecs.base import PipelineBuilder
-from zarr_backends._format.codecs.bytes import v2_bytes, v3_bytes
-from zarr_backends._format.codecs.crc32c import Crc32cCodec
-from zarr_backends._format.codecs.gzip import GzipCodec, ZlibCodec
+from zarr_backends._format.codecs.base import (
+    ArrayArrayCodec,
+    ArrayBytesCodec,
+    BytesBytesCodec,
+    Extent,
+)
+from zarr_backends._format.codecs.bytes import BytesCodec
+from zarr_backends._format.codecs.checksums import ChecksumCodec
+from zarr_backends._format.codecs.numcodecs import NumcodecsCodec, numcodecs_id
+from zarr_backends._format.codecs.numcodecs_arrays import (
+    NumcodecsFilter,
+    PcodecCodec,
+    ZfpyCodec,
+)
+from zarr_backends._format.codecs.options import Options
+from zarr_backends._format.codecs.standard_compressors import StandardCompressor
 from zarr_backends._format.codecs.transpose import TransposeCodec
-from zarr_backends._format.codecs.vlen import VlenBytesSerializer, VlenUtf8Serializer
+from zarr_backends._format.codecs.vlen import VlenBytesCodec, VlenUtf8Codec
 from zarr_backends._format.codecs.zstd import ZstdCodec
-from zarr_backends._format.sharding import ShardingCodec
 from zarr_backends.errors import CodecError
 
-__all__ = ["Kind", "make_codec"]
+__all__ = ["ARRAY_ARRAY", "ARRAY_BYTES", "bytes_bytes"]
 
+BuildBytesBytes = Callable[[Options, Extent], BytesBytesCodec]
 
-class Kind(Enum):
-    """What a codec makes of what."""
-
-    ARRAY = "array -> array"
-    SERIALIZER = "array -> bytes"
-    BYTES = "bytes -> bytes"
-
-
-_ARRAY: dict[str, Callable[[Any, ChunkSpec], Any]] = {"transpose": TransposeCodec}
-
-_SERIALIZERS: dict[str, Callable[[Any, ChunkSpec], Any]] = {
-    "bytes": v3_bytes,
-    "v2:bytes": v2_bytes,
-    "vlen-utf8": VlenUtf8Serializer,
-    "vlen-bytes": VlenBytesSerializer,
+ARRAY_ARRAY: Mapping[str, Callable[[Options, ChunkSpec], ArrayArrayCodec]] = {
+    "transpose": TransposeCodec.of_v3,
+    "numcodecs.astype": NumcodecsFilter,
+    "numcodecs.bitround": NumcodecsFilter,
+    "numcodecs.delta": NumcodecsFilter,
+    "numcodecs.fixedscaleoffset": NumcodecsFilter,
+    "numcodecs.packbits": NumcodecsFilter,
+    "numcodecs.quantize": NumcodecsFilter,
 }
+"""Codecs that change arrays, by name."""
 
-_BYTES: dict[str, Callable[[Any], Any]] = {
-    "gzip": GzipCodec,
-    "zstd": ZstdCodec,
-    "crc32c": Crc32cCodec,
-    "v2:gzip": GzipCodec,
-    "v2:zlib": ZlibCodec,
-    "v2:zstd": ZstdCodec,
-    "numcodecs.gzip": GzipCodec,
-    "numcodecs.zlib": ZlibCodec,
-    "numcodecs.zstd": ZstdCodec,
+ARRAY_BYTES: Mapping[str, Callable[[Options, ChunkSpec], ArrayBytesCodec]] = {
+    "bytes": BytesCodec.of_v3,
+    "numcodecs.pcodec": PcodecCodec,
+    "numcodecs.zfpy": ZfpyCodec,
+    "v2:bytes": BytesCodec.of_v2,
+    "v2:pcodec": PcodecCodec,
+    "v2:zfpy": ZfpyCodec,
+    "vlen-bytes": VlenBytesCodec,
+    "vlen-utf8": VlenUtf8Codec,
 }
+"""Codecs that write arrays as bytes, by name; `ShardingCodec` is one more."""
+
+_OWN: Mapping[str, BuildBytesBytes] = {
+    "adler32": ChecksumCodec.build,
+    "bz2": StandardCompressor.bz2,
+    "crc32": ChecksumCodec.build,
+    "crc32c": ChecksumCodec.build,
+    "gzip": StandardCompressor.gzip,
+    "lzma": StandardCompressor.lzma,
+    "zlib": StandardCompressor.zlib,
+    "zstd": ZstdCodec.build,
+}
+"""Codecs of the core that change bytes, by numcodecs' ids."""
+
+_OF_V3: Mapping[str, BuildBytesBytes] = {
+    "blosc": NumcodecsCodec.blosc,
+    "crc32c": ChecksumCodec.build,
+    "gzip": StandardCompressor.gzip,
+    "zstd": ZstdCodec.build,
+}
+"""Codecs of Zarr v3 that change bytes."""
 
 
-def make_codec(entry: Any, spec: ChunkSpec, build: PipelineBuilder) -> tuple[Kind, Any, str]:
-    """Return one codec with its kind and its name.
-
-    Args:
-        entry: Object with ``name`` and ``configuration``, or the name alone.
-        spec: What the codec encodes.
-        build: Makes the pipelines inside a sharding codec.
+def bytes_bytes(name: str) -> BuildBytesBytes:
+    """Return what builds the codec of some name that changes bytes.
 
     Raises:
-        CodecError: The codec is unknown or misconfigured.
+        CodecError: There is none of that name.
     """
-    name, configuration = _named(entry)
-    if name == "sharding_indexed":
-        return Kind.SERIALIZER, ShardingCodec(configuration, spec, build), name
-    if name in _ARRAY:
-        return Kind.ARRAY, _ARRAY[name](configuration, spec), name
-    if name in _SERIALIZERS:
-        return Kind.SERIALIZER, _SERIALIZERS[name](configuration, spec), name
-    if name in _BYTES:
-        return Kind.BYTES, _BYTES[name](configuration), name
-    # Most arrays need none of these, and importing numcodecs costs more than numpy does.
-    from zarr_backends._format.codecs.numcodecs import make_numcodecs  # noqa: PLC0415
-
-    kind, codec = make_numcodecs(name, configuration, spec)
-    return Kind(kind), codec, name
-
-
-def _named(entry: Any) -> tuple[str, Mapping[str, Any]]:
-    """Return name and configuration of a codec entry."""
-    name = entry if isinstance(entry, str) else None
-    configuration: Any = {}
-    if isinstance(entry, Mapping):
-        name, configuration = entry.get("name"), entry.get("configuration") or {}
-    if not isinstance(name, str) or not isinstance(configuration, Mapping):
-        message = f"a codec is an object with a name and a configuration, not {entry!r:.80}"
-        raise CodecError(message)
-    return name, configuration
+    if name in _OF_V3:
+        return _OF_V3[name]
+    if name.startswith(("v2:", "numcodecs.")):
+        return _OWN.get(numcodecs_id(name), NumcodecsCodec.build)
+    known = [*ARRAY_ARRAY, *ARRAY_BYTES, *_OF_V3, "sharding_indexed"]
+    nearest = get_close_matches(name, known, 1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}"
+    message = f"codec {name!r:.80} is not known; {hint}"
+    raise CodecError(message)

@@ -1,6 +1,6 @@
-"""The codec ``transpose``: stores the dimensions in another order.
+"""The codec ``transpose``: another order of the dimensions.
 
-Source: transpose codec specification. ``"C"`` and ``"F"``, of its drafts, are read too.
+Source: transpose codec specification 1.
 """
 
 from __future__ import annotations
@@ -12,43 +12,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zarr_backends._format.chunk_spec import ChunkSpec
-from zarr_backends._format.codecs.base import Configuration, checked_configuration
-from zarr_backends.errors import CodecError
+from zarr_backends._format.codecs.options import Options
 
 __all__ = ["TransposeCodec"]
 
 
 class TransposeCodec:
-    """Permutes dimensions; costs nothing but another walk through memory."""
+    """Array to array, without a copy: dimension ``order[i]`` becomes dimension ``i``."""
 
-    def __init__(self, configuration: Configuration, spec: ChunkSpec) -> None:
-        """Take ``order``, for each stored dimension the one it comes from.
+    def __init__(self, spec: ChunkSpec, order: tuple[int, ...]) -> None:
+        """Prepare for chunks; `order` is a permutation of their dimensions."""
+        self.order = order
+        self.encoded = replace(spec, shape=tuple(spec.shape[axis] for axis in order))
+        self._inverse = tuple(np.argsort(order).tolist())
+
+    @classmethod
+    def of_v3(cls, options: Options, spec: ChunkSpec) -> TransposeCodec:
+        """Build the codec; early documents say ``"C"`` and ``"F"`` instead of a list.
 
         Raises:
-            CodecError: It is no permutation of the chunk's dimensions.
+            CodecError: The order is not a permutation of the dimensions.
         """
-        checked_configuration("transpose", configuration, "order")
-        order, ndim = configuration.get("order"), len(spec.shape)
+        order = options.take("order")
+        ndim = len(spec.shape)
         if order in ("C", "F"):
-            order = list(range(ndim))[:: 1 if order == "C" else -1]
-        if (
+            order = range(ndim) if order == "C" else range(ndim)[::-1]
+        elif (
             not isinstance(order, list | tuple)
-            or any(isinstance(axis, bool) or not isinstance(axis, int) for axis in order)
+            or any(type(axis) is not int for axis in order)
             or sorted(order) != list(range(ndim))
         ):
-            message = (
-                f"order of codec 'transpose' must permute {ndim} dimensions, not {order!r:.80}"
-            )
-            raise CodecError(message)
-        self._order = tuple(order)
-        self._inverse = tuple(int(axis) for axis in np.argsort(self._order))
-        shape = tuple(spec.shape[axis] for axis in self._order)
-        self.encoded_spec = replace(spec, shape=shape)
+            options.refuse("order", order, f"a permutation of the {ndim} dimensions 0, 1, ...")
+        return cls(spec, tuple(order))
 
     def encode(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return a view with permuted dimensions."""
-        return array.transpose(self._order)
+        """Return the transposed view."""
+        return array.transpose(self.order)
 
     def decode(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Return a view with the dimensions in their own order."""
+        """Return the view with the dimensions as they were."""
         return array.transpose(self._inverse)

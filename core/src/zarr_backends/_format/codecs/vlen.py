@@ -1,121 +1,152 @@
-"""The codecs ``vlen-utf8`` and ``vlen-bytes``: elements of any length.
+"""The codecs ``vlen-utf8`` and ``vlen-bytes``: elements that differ in length.
 
-The bytes are the number of elements as an unsigned 32-bit integer, then for each element its
-length in bytes, likewise, and the element. All integers are little-endian. Source:
-numcodecs, ``vlen``; Zarr extensions, "vlen-utf8" and "vlen-bytes".
+The number of elements, then of each its number of bytes and the bytes; numbers are unsigned,
+of 32 bits, the least significant byte first.
+
+Source: numcodecs, "VLenUTF8" and "VLenBytes", which Zarr v2 and v3 name as they are.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zarr_backends._format.chunk_spec import ChunkSpec
-from zarr_backends._format.codecs.base import (
-    MAX_VARIABLE_NBYTES,
-    Configuration,
-    checked_configuration,
-    corrupt,
-)
+from zarr_backends._format.codecs.base import Extent
+from zarr_backends._format.codecs.options import Options
+from zarr_backends._format.members import MAX_CHUNK_NBYTES
 from zarr_backends.contract import Buffer
-from zarr_backends.errors import CodecError
+from zarr_backends.errors import ChunkCorruptionError, CodecError
 
-__all__ = ["VlenBytesSerializer", "VlenUtf8Serializer"]
+__all__ = ["VlenBytesCodec", "VlenUtf8Codec"]
 
-_LENGTH = struct.Struct("<I")
+_NUMBER: Final = struct.Struct("<I")
+"""How numbers are written."""
 
 
-class _Vlen:
-    """What strings and byte strings share."""
+class _VlenCodec:
+    """What is the same for text and for byte strings."""
 
-    name: str
-    kinds: str
-    native_dtype = None
-    fixed_nbytes: int | None = None
-    max_nbytes = MAX_VARIABLE_NBYTES
+    kind: str
+    """NumPy's letter for the dtype that holds the elements in memory."""
 
-    def __init__(self, configuration: Configuration, spec: ChunkSpec) -> None:
-        """Take no option.
+    def __init__(self, options: Options, spec: ChunkSpec) -> None:
+        """Prepare for chunks.
 
         Raises:
-            CodecError: The elements have another data type.
+            CodecError: Elements are of another kind.
         """
-        checked_configuration(self.name, configuration)
-        if spec.dtype.kind not in self.kinds:
-            message = f"codec {self.name!r} can't store elements of {spec.dtype}"
+        if spec.dtype.kind != self.kind:
+            message = f"codec {options.name!r} cannot store elements of dtype {spec.dtype}"
             raise CodecError(message)
+        self.encoded = Extent(MAX_CHUNK_NBYTES, np.dtype(np.uint8), is_exact=False)
+        self._name = options.name
         self._spec = spec
 
-    def encode(self, array: NDArray[Any]) -> bytes:
-        """Return the elements in C order, each behind its length."""
-        parts = [_LENGTH.pack(array.size)]
-        for element in array.reshape(-1).tolist():
-            raw = self._raw(element)
-            parts += (_LENGTH.pack(len(raw)), raw)
-        return b"".join(parts)
-
-    def decode(self, data: Buffer) -> NDArray[Any]:
-        """Return the elements.
+    def _join(self, items: list[bytes]) -> bytes:
+        """Return elements as bytes.
 
         Raises:
-            ChunkCorruptionError: Their number is another one, or a length leaves the bytes.
+            CodecError: An element has 4 GiB or more.
         """
-        raw = bytes(data)
-        count = _LENGTH.unpack_from(raw)[0] if len(raw) >= _LENGTH.size else None
-        if count != self._spec.nitems or len(raw) < _LENGTH.size * (count + 1):
-            corrupt(f"the chunk holds {count} elements, {self._spec.nitems} are expected")
-        elements, at = [], _LENGTH.size
-        for _ in range(count):
-            end = at + _LENGTH.size
-            if end > len(raw):
-                corrupt("the chunk ends in the middle of its elements")
-            at = end + _LENGTH.unpack_from(raw, at)[0]
-            if at > len(raw):
-                corrupt(f"an element of {at - end} bytes is longer than the rest of the chunk")
-            elements.append(self._element(raw[end:at]))
-        if at != len(raw):
-            corrupt(f"{len(raw) - at} bytes follow the last element of the chunk")
-        array: NDArray[Any] = np.empty(count, self._spec.dtype)
-        array[:] = elements
+        parts = [b""] * (2 * len(items) + 1)
+        try:
+            parts[0] = _NUMBER.pack(len(items))
+            parts[1::2] = map(_NUMBER.pack, map(len, items))
+        except struct.error as error:
+            message = f"{self._name}: the chunk or one of its elements is too large: {error}"
+            raise CodecError(message) from error
+        parts[2::2] = items
+        return b"".join(parts)
+
+    def _split(self, data: Buffer) -> list[bytes]:
+        """Return bytes as elements.
+
+        Raises:
+            ChunkCorruptionError: They are not just the elements of one chunk.
+        """
+        raw, count = bytes(data), self._spec.nitems
+        if len(raw) < _NUMBER.size * (count + 1) or _NUMBER.unpack_from(raw)[0] != count:
+            announced = int.from_bytes(raw[: _NUMBER.size], "little")
+            message = (
+                f"{self._name}: {len(raw)} bytes announce {announced} elements where a chunk "
+                f"has {count}"
+            )
+            raise ChunkCorruptionError(message)
+        items: list[bytes] = []
+        end = _NUMBER.size
+        try:
+            for _ in range(count):
+                start = end + _NUMBER.size
+                end = start + _NUMBER.unpack_from(raw, end)[0]
+                items.append(raw[start:end])
+        except struct.error as error:
+            message = f"{self._name}: element {len(items)} begins behind the last byte"
+            raise ChunkCorruptionError(message) from error
+        if end != len(raw):
+            message = f"{self._name}: elements end at byte {end}, the data have {len(raw)}"
+            raise ChunkCorruptionError(message)
+        return items
+
+
+class VlenUtf8Codec(_VlenCodec):
+    """Array of text to bytes; text is held in NumPy's ``StringDType``."""
+
+    kind = "T"
+
+    def encode(self, array: NDArray[Any]) -> bytes:
+        """Return the texts in UTF-8."""
+        return self._join([text.encode() for text in array.reshape(-1).tolist()])
+
+    def decode(self, data: Buffer) -> NDArray[Any]:
+        """Return the texts.
+
+        Raises:
+            ChunkCorruptionError: The bytes are not one chunk, or a text is not UTF-8.
+        """
+        try:
+            texts = [item.decode() for item in self._split(data)]
+        except UnicodeDecodeError as error:
+            message = f"{self._name}: an element is not text in UTF-8: {error}"
+            raise ChunkCorruptionError(message) from error
+        return np.array(texts, self._spec.dtype).reshape(self._spec.shape)
+
+
+class VlenBytesCodec(_VlenCodec):
+    """Array of byte strings to bytes; they are held in an array of objects."""
+
+    kind = "O"
+
+    def encode(self, array: NDArray[Any]) -> bytes:
+        """Return the byte strings; None counts as an empty one.
+
+        Raises:
+            CodecError: An element is something else.
+        """
+        return self._join([self._checked(item) for item in array.reshape(-1).tolist()])
+
+    def decode(self, data: Buffer) -> NDArray[Any]:
+        """Return the byte strings.
+
+        Raises:
+            ChunkCorruptionError: The bytes are not one chunk.
+        """
+        array = np.empty(self._spec.nitems, object)
+        array[:] = self._split(data)
         return array.reshape(self._spec.shape)
 
-    def _raw(self, element: Any) -> bytes:
-        """Return the bytes of an element."""
-        raise NotImplementedError
+    def _checked(self, item: object) -> bytes:
+        """Return an element as bytes.
 
-    def _element(self, raw: bytes) -> Any:
-        """Return the element that bytes stand for."""
-        raise NotImplementedError
-
-
-class VlenUtf8Serializer(_Vlen):
-    """Stores strings in UTF-8."""
-
-    name, kinds = "vlen-utf8", "TO"
-
-    def _raw(self, element: Any) -> bytes:
-        return str(element).encode()
-
-    def _element(self, raw: bytes) -> str:
-        try:
-            return raw.decode()
-        except UnicodeDecodeError as error:
-            corrupt(f"an element is not UTF-8: {error}", error)
-
-
-class VlenBytesSerializer(_Vlen):
-    """Stores byte strings."""
-
-    name, kinds = "vlen-bytes", "O"
-
-    def _raw(self, element: Any) -> bytes:
-        if isinstance(element, bytes | bytearray | memoryview):
-            return bytes(element)
-        message = f"elements must be bytes, not {type(element).__name__}"
+        Raises:
+            CodecError: It is no byte string.
+        """
+        if item is None:
+            return b""
+        if isinstance(item, bytes | bytearray | memoryview):
+            return bytes(item)
+        message = f"{self._name}: elements must be bytes, not {item!r:.80}"
         raise CodecError(message)
-
-    def _element(self, raw: bytes) -> bytes:
-        return raw

@@ -1,117 +1,260 @@
-"""The codec ``zstd``.
+"""The codec ``zstd``: the compressor Zstandard, by the library `zstandard`.
 
-Contexts of the library are expensive to make and serve one thread at a time, hence one for
-each thread. Decoding goes by streams where memory is there to be filled: that spares a
-fresh allocation, and with it the page faults that cost a third of the time at 1 MB.
+Stored bytes are one frame or several, one after the other; frames may leave out how large
+their content is, and frames that are to be skipped are. Nothing may follow the last frame.
 
-Source: zstd codec specification; RFC 8878. Frames need not announce their size, and a
-chunk may be several frames.
+The library's objects are costly to make and serve one thread at a time, so each thread has
+its own. It releases the interpreter's lock while it works.
+
+Source: zstd codec specification 1; RFC 8878, section 3.
 """
 
 from __future__ import annotations
 
-from threading import local
-from typing import cast
+import threading
+from collections.abc import Iterator
+from typing import Any
 
-import zstandard
-
-from zarr_backends._format.codecs.base import (
-    Configuration,
-    checked_configuration,
-    corrupt,
-    integer_option,
+import numpy as np
+from numpy.typing import NDArray
+from zstandard import (
+    MAX_COMPRESSION_LEVEL,
+    ZstdCompressor,
+    ZstdDecompressor,
+    ZstdError,
+    frame_content_size,
+    frame_header_size,
+    get_frame_parameters,
 )
+
+from zarr_backends._format.codecs.base import Extent
+from zarr_backends._format.codecs.options import Options
 from zarr_backends.contract import Buffer
-from zarr_backends.errors import CodecError
+from zarr_backends.errors import ChunkCorruptionError, CodecError
 
 __all__ = ["ZstdCodec"]
 
-_LOWEST_LEVEL, _HIGHEST_LEVEL = -131072, 22
+_MIN_LEVEL = -131072
+"""The fastest level that the library has."""
+
+_UNKNOWN = -1
+"""What the library says of a frame that does not announce its size."""
+
+_PIECE_NBYTES = 2**20
+"""Bytes that are decompressed at a time where it is not known how many there will be."""
+
+_SKIPPABLE = range(0x184D2A50, 0x184D2A60)
+"""Numbers that frames start with which are to be skipped (RFC 8878, section 3.1.2)."""
+
+_CHECKSUM_NBYTES = 4
+
+_MAX_COMPRESSORS = 4
+"""Compressors that a thread keeps. One takes some megabytes, at high levels hundreds."""
+
+_of_thread = threading.local()
+
+
+def _decompressor() -> ZstdDecompressor:
+    """Return this thread's decompressor."""
+    try:
+        decompressor: ZstdDecompressor = _of_thread.decompressor
+    except AttributeError:
+        decompressor = _of_thread.decompressor = ZstdDecompressor()
+    return decompressor
+
+
+def _compressor(level: int, checksum: bool) -> ZstdCompressor:  # noqa: FBT001  # a key
+    """Return this thread's compressor for some settings."""
+    try:
+        compressors: dict[tuple[int, bool], ZstdCompressor] = _of_thread.compressors
+    except AttributeError:
+        compressors = _of_thread.compressors = {}
+    compressor = compressors.get((level, checksum))
+    if compressor is None:
+        if len(compressors) >= _MAX_COMPRESSORS:
+            compressors.clear()
+        compressor = ZstdCompressor(level=level, write_checksum=checksum)
+        compressors[level, checksum] = compressor
+    return compressor
 
 
 class ZstdCodec:
-    """Compresses with zstandard at a level, with or without a checksum."""
+    """Bytes to bytes, compressed with Zstandard."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        """Take ``level`` and ``checksum``.
+    def __init__(self, decoded: Extent, level: int, *, checksum: bool) -> None:
+        """Prepare for data of some extent.
 
-        Raises:
-            CodecError: The configuration is not that of this codec.
+        Args:
+            decoded: The data.
+            level: From -131072 (fast) to 22 (small); 0 is the library's own choice.
+            checksum: Whether frames carry a checksum of their content. One that is there is
+                always compared.
         """
-        checked_configuration("zstd", configuration, "level", "checksum")
-        level = configuration.get("level", 0)
-        if isinstance(level, str) and level.lstrip("-").isdecimal():
-            level = int(level)  # old metadata has it as text
-        self._level = integer_option(
-            "zstd", {"level": level}, "level", 0, low=_LOWEST_LEVEL, high=_HIGHEST_LEVEL
-        )
-        checksum = configuration.get("checksum", False)
-        if not isinstance(checksum, bool):
-            message = f"checksum of codec 'zstd' must be true or false, not {checksum!r:.80}"
-            raise CodecError(message)
+        self.encoded = decoded.compressed()
+        self._decoded = decoded
+        self._level = level
         self._checksum = checksum
-        self._contexts = local()
 
-    def fixed_nbytes(self, decoded: int) -> int | None:  # noqa: ARG002  # the protocol's
-        """Return None: it depends on the data."""
-        return None
-
-    def max_nbytes(self, decoded: int) -> int:
-        """Return the library's bound, and room for a frame or two."""
-        return decoded + (decoded >> 7) + 1024
+    @classmethod
+    def build(cls, options: Options, decoded: Extent) -> ZstdCodec:
+        """Build the codec from its configuration."""
+        level = options.integer("level", 0, _MIN_LEVEL, MAX_COMPRESSION_LEVEL)
+        return cls(decoded, level, checksum=options.boolean("checksum", default=False))
 
     def encode(self, data: Buffer) -> bytes:
-        """Return one frame, which announces its size."""
+        """Return one frame that announces its size.
+
+        Raises:
+            CodecError: The library failed.
+        """
         try:
-            compressor = self._contexts.compressor
-        except AttributeError:
-            compressor = zstandard.ZstdCompressor(self._level, write_checksum=self._checksum)
-            self._contexts.compressor = compressor
-        return cast("bytes", compressor.compress(data))
+            return _compressor(self._level, self._checksum).compress(data)
+        except ZstdError as error:
+            message = f"zstd: {len(data)} bytes cannot be compressed: {error}"
+            raise CodecError(message) from error
 
-    def decode(self, data: Buffer, limit: int, *, exact: bool) -> bytes:
-        """Return what all frames hold together."""
-        decompressor = self._decompressor()
+    def decode(self, data: Buffer) -> bytes:
+        """Return the content of every frame.
+
+        Raises:
+            ChunkCorruptionError: The frames are damaged, cut short, followed by something,
+                or hold another number of bytes than a chunk has.
+        """
+        decoded = self._decoded
+        nbytes = decoded.nbytes
+        if nbytes and decoded.is_exact:
+            try:
+                if frame_content_size(data) in (nbytes, _UNKNOWN):
+                    content = _decompressor().decompress(
+                        data, max_output_size=nbytes, allow_extra_data=False
+                    )
+                    if len(content) == nbytes:
+                        return content
+            except ZstdError:
+                # There may be several frames; if not, it is found out what is wrong.
+                pass
+        return self._decode_frames(memoryview(data))
+
+    def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> None:
+        """Write the content of every frame into `out`.
+
+        Raises:
+            ChunkCorruptionError: As `decode`.
+        """
+        view = memoryview(data)
         try:
-            announced = zstandard.frame_content_size(data)
-            if announced == limit and exact:
-                return decompressor.decompress(data, limit, allow_extra_data=False)
-            if announced > limit:
-                corrupt(f"a zstd frame announces {announced} bytes, at most {limit} are expected")
-            with decompressor.stream_reader(data, read_across_frames=True) as reader:
-                decoded = _read(reader, limit)
-        except (zstandard.ZstdError, MemoryError) as error:
-            corrupt(f"bytes are not zstd: {error}", error)
-        if len(decoded) > limit or (exact and len(decoded) != limit):
-            corrupt(f"zstd frames hold {len(decoded)} bytes or more, {limit} are expected")
-        return decoded
+            # The library would read a frame that is cut short as far as it goes, and be
+            # content. So it is given whole frames only.
+            if frame_content_size(view) == out.nbytes and _frame_end(view, 0) == len(view):
+                reader = _decompressor().stream_reader(view)
+                if reader.readinto(out) == out.nbytes:
+                    return
+        except (ZstdError, ChunkCorruptionError):
+            pass
+        out[:] = np.frombuffer(self.decode(data), np.uint8)
 
-    def decode_into(self, data: Buffer, target: memoryview) -> None:
-        """Fill `target` with what all frames hold together."""
-        decompressor = self._decompressor()
+    def _decode_frames(self, data: memoryview) -> bytes:
+        """Return the content of every frame; the way that works always, and says what fails.
+
+        Raises:
+            ChunkCorruptionError: As `decode`.
+        """
+        parts: list[bytes] = []
+        left = self._decoded.nbytes
         try:
-            with decompressor.stream_reader(data, read_across_frames=True) as reader:
-                nbytes = reader.readinto(target)
-                more = reader.read(1)
-        except zstandard.ZstdError as error:
-            corrupt(f"bytes are not zstd: {error}", error)
-        if nbytes != len(target) or more:
-            corrupt(f"zstd frames hold {'more' if more else nbytes} bytes, not {len(target)}")
+            for frame in _frames(data):
+                parts.extend(self._content(frame, left))
+                left = self._decoded.nbytes - sum(map(len, parts))
+        except ZstdError as error:
+            message = f"zstd: {len(data)} bytes cannot be decompressed: {error}"
+            raise ChunkCorruptionError(message) from error
+        self._decoded.check(self._decoded.nbytes - left, "zstd")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _decompressor(self) -> zstandard.ZstdDecompressor:
-        """Return this thread's context."""
-        try:
-            return cast("zstandard.ZstdDecompressor", self._contexts.decompressor)
-        except AttributeError:
-            self._contexts.decompressor = zstandard.ZstdDecompressor()
-            return cast("zstandard.ZstdDecompressor", self._contexts.decompressor)
+    def _content(self, frame: memoryview, most: int) -> Iterator[bytes]:
+        """Yield the content of a frame piece by piece.
+
+        Raises:
+            ChunkCorruptionError: There are more than `most` bytes.
+        """
+        announced = frame_content_size(frame)
+        if announced > most:
+            self._refuse(announced)
+        if announced != _UNKNOWN:
+            yield _decompressor().decompress(frame)
+            return
+        reader: Any = _decompressor().stream_reader(frame)
+        left = most
+        while piece := reader.read(min(_PIECE_NBYTES, left + 1)):
+            left -= len(piece)
+            if left < 0:
+                self._refuse(most - left)
+            yield piece
+
+    def _refuse(self, nbytes: int) -> None:
+        """Raise the error that says that a frame is too large.
+
+        Raises:
+            ChunkCorruptionError: Always.
+        """
+        message = (
+            f"zstd: a frame holds {nbytes} bytes or more where a chunk has {self._decoded.nbytes}"
+        )
+        raise ChunkCorruptionError(message)
 
 
-def _read(reader: zstandard.ZstdDecompressionReader, limit: int) -> bytes:
-    """Return up to one byte more than `limit`, allocating only as bytes come."""
-    parts = []
-    missing = limit + 1
-    while missing and (part := reader.read(min(missing, 1 << 24))):
-        parts.append(part)
-        missing -= len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def _frames(data: memoryview) -> Iterator[memoryview]:
+    """Yield the frames of some data, without those that are to be skipped.
+
+    Raises:
+        ChunkCorruptionError: There is none, or something else.
+    """
+    if not data:
+        message = "zstd: there are no bytes, which is not even an empty frame"
+        raise ChunkCorruptionError(message)
+    start = 0
+    while start < len(data):
+        if int.from_bytes(data[start : start + 4], "little") in _SKIPPABLE:
+            start += 8 + int.from_bytes(data[start + 4 : start + 8], "little")
+            if start > len(data):
+                _refuse_cut(data)
+            continue
+        end = _frame_end(data, start)
+        yield data[start:end]
+        start = end
+
+
+def _frame_end(data: memoryview, start: int) -> int:
+    """Return where the frame ends that starts at `start`, from the headers of its blocks.
+
+    Raises:
+        ChunkCorruptionError: There is no frame, or not all of it.
+    """
+    head = data[start : start + 18]
+    try:
+        has_checksum = get_frame_parameters(head).has_checksum
+    except ZstdError as error:
+        message = f"zstd: byte {start} of {len(data)} is not the start of a frame: {error}"
+        raise ChunkCorruptionError(message) from error
+    position = start + frame_header_size(head)
+    header = 0
+    while not header & 1:
+        # Three bytes: whether it is the last block, its kind (1: one byte, repeated) and size.
+        header = int.from_bytes(data[position : position + 3], "little")
+        position += 3 + (1 if header & 6 == 2 else header >> 3)  # noqa: PLR2004
+        if position > len(data):
+            _refuse_cut(data)
+    position += _CHECKSUM_NBYTES if has_checksum else 0
+    if position > len(data):
+        _refuse_cut(data)
+    return position
+
+
+def _refuse_cut(data: memoryview) -> None:
+    """Raise the error that says that data end in a frame.
+
+    Raises:
+        ChunkCorruptionError: Always.
+    """
+    message = f"zstd: the last frame is cut short after {len(data)} bytes"
+    raise ChunkCorruptionError(message)
