@@ -77,7 +77,9 @@ def test_basic_writes_equal_numpys(pair: Pair, data: st.DataObject) -> None:
 def test_orthogonal_access_equals_numpys(pair: Pair, data: st.DataObject) -> None:
     """``oindex`` reads and writes the outer product of arrays, masks and slices."""
     key = tuple(data.draw(orthogonal_item(n)) for n in pair.model.shape)
-    crossed = np.ix_(*(np.atleast_1d(np.arange(n)[k]) for k, n in zip(key, pair.model.shape)))
+    crossed = np.ix_(
+        *(np.atleast_1d(np.arange(n)[k]) for k, n in zip(key, pair.model.shape, strict=True))
+    )
     dropped = tuple(axis for axis, item in enumerate(key) if isinstance(item, int))
     np.testing.assert_array_equal(pair.stored.oindex[key], pair.model[crossed].squeeze(dropped))
     pair.stored.oindex[key] = 99

@@ -30,7 +30,9 @@ def test_bits_are_exchanged(dtype: str, zarr_format: Any, tmp_path: Path) -> Non
         folder = tmp_path / str(number)
         folder.mkdir()
         result = exchanged(case, peer, folder)
-        assert result == "both" or not must_exchange(case, peer), f"{case} with {peer.name}: {result}"
+        assert result == "both" or not must_exchange(case, peer), (
+            f"{case} with {peer.name}: {result}"
+        )
 
 
 def must_exchange(case: Case, peer: Peer) -> bool:

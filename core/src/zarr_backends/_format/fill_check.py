@@ -17,60 +17,58 @@ _BLOCK_NBYTES = 128 * 2**10
 """Bytes that are compared at a time: few enough to stay in a processor's cache, and to stop
 early where a chunk differs."""
 
-_WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
-"""Integers that stand for elements as wide as they are."""
+_WORDS = {8: np.uint64, 4: np.uint32, 2: np.uint16, 1: np.uint8}
+"""Integers that elements, or parts of them, are compared as, by their number of bytes."""
 
 
 def is_fill(chunk: NDArray[Any], fill_value: Any) -> bool:
-    """Whether every element of a chunk is the fill value.
+    """Return whether every element of a chunk is the fill value.
 
     Args:
         chunk: Array of any shape and strides.
         fill_value: Scalar of its dtype.
 
+    Returns:
+        True for a chunk without elements too.
+
     >>> is_fill(np.array([-0.0]), np.float64(0)), is_fill(np.array([np.nan]), np.float64("nan"))
     (False, True)
     """
-    if chunk.size == 0:
+    if not chunk.size:
         return True
-    fill = np.empty((), chunk.dtype)
+    fill: NDArray[Any] = np.empty((), chunk.dtype)
     fill[()] = fill_value
     if chunk.dtype.hasobject:
         return bool((chunk == fill).all())
-    # Most chunks differ in their first element or their last.
-    first = (0,) * chunk.ndim
-    last = (-1,) * chunk.ndim
-    if chunk[(*first, ...)].tobytes() != fill.tobytes():
-        return False
-    if chunk[(*last, ...)].tobytes() != fill.tobytes():
-        return False
-    word = _WORDS.get(chunk.dtype.itemsize)
+    word = _WORDS.get(chunk.itemsize)
     if word is None:
-        return _is_fill_of_bytes(chunk, fill)
-    return _is_fill_of_words(chunk.view(word), fill.view(word))
+        return _is_fill_of_wide(chunk, fill)
+    bits, fill_bits = chunk.view(word), fill.view(word)[()]
+    # Most chunks differ in their first element or their last.
+    if bits[(0,) * bits.ndim] != fill_bits or bits[(-1,) * bits.ndim] != fill_bits:
+        return False
+    return _is_fill_of_words(bits, fill_bits)
 
 
-def _is_fill_of_words(chunk: NDArray[Any], fill: NDArray[Any]) -> bool:
-    """Whether every integer is the same."""
-    if chunk.flags.c_contiguous:
-        flat = chunk.reshape(-1)
-        step = _BLOCK_NBYTES // chunk.itemsize
-        return all(
-            bool((flat[start : start + step] == fill).all()) for start in range(0, flat.size, step)
-        )
-    if chunk.nbytes <= _BLOCK_NBYTES or chunk.ndim == 0:
-        return bool((chunk == fill).all())
-    return all(_is_fill_of_words(part, fill) for part in chunk)
+def _is_fill_of_words(bits: NDArray[Any], fill_bits: Any) -> bool:
+    """Return whether every integer is the same."""
+    if bits.nbytes <= _BLOCK_NBYTES:
+        return bool((bits == fill_bits).all())
+    if not bits.flags.c_contiguous and bits.ndim > 1:
+        return all(_is_fill_of_words(part, fill_bits) for part in bits)
+    flat, step = bits.reshape(-1), _BLOCK_NBYTES // bits.itemsize
+    blocks = (flat[start : start + step] for start in range(0, flat.size, step))
+    return all(bool((block == fill_bits).all()) for block in blocks)
 
 
-def _is_fill_of_bytes(chunk: NDArray[Any], fill: NDArray[Any]) -> bool:
-    """Whether every element has the same bytes, however many."""
-    pattern = np.frombuffer(fill.tobytes(), np.uint8)
-    if chunk.nbytes <= _BLOCK_NBYTES or chunk.ndim == 0:
-        elements = np.ascontiguousarray(chunk).reshape(-1).view(np.uint8)
-        return bool((elements.reshape(-1, pattern.size) == pattern).all())
-    if chunk.ndim > 1:
-        return all(_is_fill_of_bytes(part, fill) for part in chunk)
-    step = max(1, _BLOCK_NBYTES // pattern.size)
-    parts = (chunk[start : start + step] for start in range(0, chunk.size, step))
-    return all(_is_fill_of_bytes(part, fill) for part in parts)
+def _is_fill_of_wide(chunk: NDArray[Any], fill: NDArray[Any]) -> bool:
+    """Return whether every element, which is no integer's size, has the same bytes."""
+    if chunk.nbytes > _BLOCK_NBYTES and len(chunk) > 1:
+        half = len(chunk) // 2
+        return _is_fill_of_wide(chunk[:half], fill) and _is_fill_of_wide(chunk[half:], fill)
+    if chunk.nbytes > _BLOCK_NBYTES and chunk.ndim > 1:
+        return _is_fill_of_wide(chunk[0], fill)
+    size = next(size for size in _WORDS if chunk.itemsize % size == 0)
+    elements = np.ascontiguousarray(chunk).reshape(-1).view(_WORDS[size])
+    pattern = fill.reshape(1).view(_WORDS[size])
+    return bool((elements.reshape(-1, pattern.size) == pattern).all())

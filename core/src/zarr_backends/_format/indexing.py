@@ -21,7 +21,13 @@ from zarr_backends._format.selections import (
     VectorizedSelection,
 )
 
-__all__ = ["basic_selection", "is_element", "orthogonal_selection", "select", "vectorized_selection"]
+__all__ = [
+    "basic_selection",
+    "is_element",
+    "orthogonal_selection",
+    "select",
+    "vectorized_selection",
+]
 
 
 def select(key: Any, shape: Shape) -> Selection:

@@ -19,7 +19,7 @@ from zarr_backends._format.codecs.options import Options
 from zarr_backends._format.fill_check import is_fill
 from zarr_backends._format.shard_index import MISSING, ShardIndex, index_spec
 from zarr_backends.contract import Buffer, ChunkIndex
-from zarr_backends.errors import ChunkCorruptionError, CodecError
+from zarr_backends.errors import ChunkCorruptionError
 
 __all__ = ["MISSING", "ShardingCodec"]
 
@@ -66,6 +66,9 @@ class ShardingCodec:
             options: The configuration.
             spec: A shard.
             build: Builds the codecs of inner chunks and index.
+
+        Returns:
+            The codec.
 
         Raises:
             CodecError: The inner chunks do not fill the shard, or the index has no fixed size.

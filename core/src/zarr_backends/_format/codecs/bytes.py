@@ -43,11 +43,9 @@ class BytesCodec:
 
     @classmethod
     def of_v3(cls, options: Options, spec: ChunkSpec) -> BytesCodec:
-        """Build the codec ``bytes``.
-
-        Documents may leave out the byte order of elements of one byte; of larger ones it is
-        taken for little, as other readers do.
-        """
+        """Build the codec ``bytes``."""
+        # Documents leave the byte order out where elements have one byte. Where elements are
+        # larger it is taken for little, as other readers do.
         endian = options.choice("endian", "little", ("little", "big"))
         dtype = spec.dtype
         if not dtype.hasobject:

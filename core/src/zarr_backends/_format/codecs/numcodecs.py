@@ -1,4 +1,4 @@
-"""Codecs of numcodecs: ``blosc``, those of Zarr v2 and those of v3 that start ``numcodecs.``
+"""Codecs of numcodecs: ``blosc``, those of Zarr v2, and ``numcodecs.*`` of v3.
 
 numcodecs is an extra and imported when a document names such a codec. Its codecs are
 wrapped here: what goes in and comes out has the size that it must have, sizes that stored

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from zarr_backends._format.chunk_spec import ChunkSpec
 from zarr_backends._format.codecs.base import Extent
-from zarr_backends._format.codecs.numcodecs import NumcodecsCodec, load_codec, numcodecs_id
+from zarr_backends._format.codecs.numcodecs import NumcodecsCodec, load_codec
 from zarr_backends._format.codecs.options import Options
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import ChunkCorruptionError, CodecError

@@ -28,7 +28,14 @@ class TransposeCodec:
 
     @classmethod
     def of_v3(cls, options: Options, spec: ChunkSpec) -> TransposeCodec:
-        """Build the codec; early documents say ``"C"`` and ``"F"`` instead of a list.
+        """Build the codec.
+
+        Args:
+            options: With ``order``, a list; early documents say ``"C"`` or ``"F"`` instead.
+            spec: The chunks.
+
+        Returns:
+            The codec.
 
         Raises:
             CodecError: The order is not a permutation of the dimensions.
