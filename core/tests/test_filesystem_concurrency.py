@@ -5,13 +5,16 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Barrier, Event
+from threading import Barrier, Event, Thread
 
 import numpy as np
 import pytest
@@ -108,8 +111,27 @@ def test_one_of_many_creates(backend: FilesystemBackend) -> None:
         return backend.set_if_absent(key, b"v")
 
     with ThreadPoolExecutor(16) as threads:
-        for i in range(20):
+        for i in range(100):
             assert sum(threads.map(create, [f"c/{i}"] * 16)) == 1
+
+
+@contextmanager
+def meanwhile(work: Callable[[], object], threads: int = 1) -> Iterator[None]:
+    """Do something over and over in threads while the block runs."""
+    stop = Event()
+
+    def repeat() -> None:
+        while not stop.is_set():
+            work()
+
+    with ThreadPoolExecutor(threads) as pool:
+        repeated = [pool.submit(repeat) for _ in range(threads)]
+        try:
+            yield
+        finally:
+            stop.set()
+    for future in repeated:
+        future.result()
 
 
 def test_whole_writes_are_not_lost_to_updates(backend: FilesystemBackend) -> None:
@@ -118,31 +140,23 @@ def test_whole_writes_are_not_lost_to_updates(backend: FilesystemBackend) -> Non
     A value is a tag and a count. What the one thread sets must be found, with its tag, by
     whoever comes after; and no two updates may have counted from the same value.
     """
-    names, stop = itertools.count(), Event()
+    names, made = itertools.count(), list[bytes]()
 
-    def count() -> list[bytes]:
-        made: list[bytes] = []
+    def count() -> None:
+        latest = [b""]
 
         def transform(old: Buffer | None) -> bytes:
             tag, n = bytes(old).split() if old is not None else (b"u%d" % next(names), b"0")
             latest[0] = b"%s %d" % (tag, int(n) + 1)
             return latest[0]
 
-        latest = [b""]
-        while not stop.is_set():
-            backend.update("c/0", transform)
-            made.append(latest[0])
-        return made
+        backend.update("c/0", transform)
+        made.append(latest[0])
 
-    with ThreadPoolExecutor(3) as threads:
-        counters = [threads.submit(count) for _ in range(3)]
-        try:
-            replace_and_delete(backend, rounds=60)
-        finally:
-            stop.set()
-    everything = [value for counter in counters for value in counter.result()]
-    assert len(everything) == len(set(everything))
-    assert backend.get("c/0") in {*everything, b"s59 0"}
+    with meanwhile(count, threads=3):
+        replace_and_delete(backend, rounds=60)
+    assert len(made) == len(set(made))
+    assert backend.get("c/0") in {*made, b"s59 0"}
     assert files_of(backend) == {"c/0"}
 
 
@@ -163,45 +177,43 @@ def replace_and_delete(backend: FilesystemBackend, rounds: int) -> None:
 
 def test_readers_see_whole_values_only(backend: FilesystemBackend) -> None:
     """While values of different lengths replace each other, no reader sees a mixture."""
-    stop = Event()
 
-    def read() -> int:
-        reads = 0
-        while not stop.is_set():
-            value = bytes(backend.get("k") or b"")
-            assert value
-            assert value == value[:1] * (1000 * value[0])
-            tail = bytes(backend.get_range("k", -10) or b"")
-            assert tail == tail[:1] * 10
-            reads += 1
-        return reads
+    def read() -> None:
+        value = bytes(backend.get("k") or b"")
+        assert value
+        assert value == value[:1] * (1000 * value[0])
+        tail = bytes(backend.get_range("k", -10) or b"")
+        assert tail == tail[:1] * 10
 
     backend.set("k", b"\1" * 1000)
-    with ThreadPoolExecutor(2) as threads:
-        readers = [threads.submit(read) for _ in range(2)]
+    with meanwhile(read, threads=2):
         for i in range(300):
             backend.set("k", bytes([i % 90 + 1]) * (1000 * (i % 90 + 1)))
-        stop.set()
-        assert all(reader.result() for reader in readers)
 
 
 def test_writers_and_removers_of_folders_do_not_meet(backend: FilesystemBackend) -> None:
     """Folders that are emptied and removed all the time never make a write fail."""
-    stop = Event()
 
     def clear() -> None:
-        while not stop.is_set():
-            backend.delete_prefix("c/")
-            assert set(backend.list_keys()) <= {f"c/{i % 3}/{i}" for i in range(300)}
+        backend.delete_prefix("c/")
+        assert set(backend.list_keys()) <= {f"c/{i % 3}/{i}" for i in range(300)}
 
-    with ThreadPoolExecutor(2) as threads:
-        clearing = threads.submit(clear)
+    with meanwhile(clear):
         for i in range(300):
             backend.set(f"c/{i % 3}/{i}", b"v")
             backend.delete(f"c/{i % 3}/{i}")
-        stop.set()
-        clearing.result()
     assert files_of(backend) == set()
+
+
+def test_a_tree_may_be_removed_under_a_writer(backend: FilesystemBackend) -> None:
+    """Another program that removes all folders in the middle of writes makes none fail."""
+    root = Path(repr(backend).split("'")[1])
+    with meanwhile(lambda: shutil.rmtree(root, ignore_errors=True)):
+        for i in range(600):
+            call = (backend.set, backend.set_if_absent)[i % 2]
+            call(f"c/{i % 3}/{i}", b"v")
+            backend.update(f"c/{i % 3}/{i}", append(b"w"))
+            backend.get(f"c/{i % 3}/{i}")
 
 
 def test_a_listing_survives_changes(backend: FilesystemBackend) -> None:
@@ -219,27 +231,44 @@ def test_a_listing_survives_changes(backend: FilesystemBackend) -> None:
     assert len(seen) == len(set(seen))
 
 
+def append(text: bytes) -> Callable[[Buffer | None], bytes]:
+    """Return a transform that adds something at the end."""
+    return lambda old: bytes(old or b"") + text
+
+
+def run_child(work: Callable[[], None]) -> None:
+    """End a forked process after some work, well only if that went well and soon."""
+    signal.alarm(20)
+    try:
+        work()
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_in_the_middle_of_an_update_blocks_nobody(backend: FilesystemBackend) -> None:
-    """A child that inherits a lock does not keep it; it can change keys itself."""
+    """A child that inherits a lock neither keeps others waiting nor waits for itself."""
     backend.set("c/0", b"0")
-    children: list[int] = []
+    next_update = Thread(target=backend.update, args=("c/0", append(b"2")))
+    gate, opener = os.pipe()
 
     def fork(_: object) -> bytes:
+        next_update.start()
+        time.sleep(0.05)  # until it waits for the lock
         child = os.fork()
         if not child:
-            time.sleep(0.2)  # the parent ends its update, and waits for the lock of the next
-            backend.update("c/1", lambda _: b"child")
-            os._exit(0)
-        children.append(child)
-        return b"1"
+            run_child(lambda: os.read(gate, 1) and backend.update("c/0", append(b"3")))
+        return b"%d " % child
 
     backend.update("c/0", fork)
-    backend.update("c/0", lambda old: bytes(old or b"") + b"2")
-    assert backend.get("c/0") == b"12"
-    assert os.waitpid(children[0], 0)[1] == 0
-    assert backend.get("c/1") == b"child"
+    next_update.join(timeout=10)
+    os.write(opener, b"x")
+    child, text = bytes(backend.get("c/0") or b"").split()
+    assert text == b"2"
+    assert os.waitpid(int(child), 0)[1] == 0
+    assert backend.get("c/0") == child + b" 23"
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="folders for temporary files are shared")

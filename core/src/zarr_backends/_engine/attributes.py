@@ -49,7 +49,7 @@ class Attributes(MutableMapping[str, Any]):
         del attributes[name]
         self._write(attributes)
 
-    def update(self, *others: Any, **names: Any) -> None:  # type: ignore[override]  # as dict's
+    def update(self, *others: Any, **names: Any) -> None:
         """Store several attributes with one write."""
         self._write({**self._read(), **dict(*others, **names)})
 

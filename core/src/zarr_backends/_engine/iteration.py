@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import islice
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from zarr_backends._engine.scheduling import submit
 
 __all__ = ["prefetched"]
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -53,6 +55,8 @@ def prefetched(
 
 def _bring_finished_forward(pending: deque[tuple[T, Future[R]]]) -> None:
     """Rotate until the first pending item is one that has ended."""
+    from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415  # see scheduling
+
     wait([future for _, future in pending], return_when=FIRST_COMPLETED)
     while not pending[0][1].done():
         pending.rotate(-1)

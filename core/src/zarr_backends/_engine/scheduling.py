@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 __all__ = ["default_concurrency", "run", "submit"]
 
@@ -40,6 +42,9 @@ class _Pool:
         """Return the executor."""
         with self._lock:
             if self._executor is None:
+                # Costs a tenth of importing NumPy, and short programs never need it.
+                from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
                 self._executor = ThreadPoolExecutor(_MAX_POOL_THREADS, "zarr-backends")
             return self._executor
 

@@ -6,6 +6,7 @@ of NaN) would not be read back as they were, so bits are compared and not number
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -54,21 +55,36 @@ def _is_fill_of_words(bits: NDArray[Any], fill_bits: Any) -> bool:
     """Return whether every integer is the same."""
     if bits.nbytes <= _BLOCK_NBYTES:
         return bool((bits == fill_bits).all())
-    if not bits.flags.c_contiguous and bits.ndim > 1:
-        return all(_is_fill_of_words(part, fill_bits) for part in bits)
-    flat, step = bits.reshape(-1), _BLOCK_NBYTES // bits.itemsize
-    blocks = (flat[start : start + step] for start in range(0, flat.size, step))
-    return all(bool((block == fill_bits).all()) for block in blocks)
+    return all(bool((block == fill_bits).all()) for block in _blocks(bits))
 
 
 def _is_fill_of_wide(chunk: NDArray[Any], fill: NDArray[Any]) -> bool:
-    """Return whether every element, which is no integer's size, has the same bytes."""
-    if chunk.nbytes > _BLOCK_NBYTES and len(chunk) > 1:
-        half = len(chunk) // 2
-        return _is_fill_of_wide(chunk[:half], fill) and _is_fill_of_wide(chunk[half:], fill)
-    if chunk.nbytes > _BLOCK_NBYTES and chunk.ndim > 1:
-        return _is_fill_of_wide(chunk[0], fill)
+    """Return whether every element, which has the size of no integer, has the same bytes."""
+    if chunk[(slice(0, 1),) * chunk.ndim].tobytes() != fill.tobytes():
+        return False
     size = next(size for size in _WORDS if chunk.itemsize % size == 0)
-    elements = np.ascontiguousarray(chunk).reshape(-1).view(_WORDS[size])
-    pattern = fill.reshape(1).view(_WORDS[size])
-    return bool((elements.reshape(-1, pattern.size) == pattern).all())
+    # NumPy is slow to compare with something short again and again.
+    most = min(chunk.size, 1 + _BLOCK_NBYTES // chunk.itemsize)
+    pattern = _words(np.broadcast_to(fill, most), size)
+    blocks = (_words(block, size) for block in _blocks(chunk))
+    return all(bool((block == pattern[: block.size]).all()) for block in blocks)
+
+
+def _words(block: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return elements as integers of `size` bytes, some for each."""
+    return np.ascontiguousarray(block).reshape(-1).view(_WORDS[size])
+
+
+def _blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield an array in parts of about `_BLOCK_NBYTES`, as they lie in memory."""
+    if array.flags.c_contiguous:
+        array = array.reshape(-1)
+    else:
+        array = array.transpose(np.argsort(np.abs(array.strides))[::-1])
+    rows = max(1, _BLOCK_NBYTES * len(array) // array.nbytes)
+    for start in range(0, len(array), rows):
+        block = array[start : start + rows]
+        if rows == 1 and array.ndim > 1 and block.nbytes > _BLOCK_NBYTES:
+            yield from _blocks(block[0])
+        else:
+            yield block

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
@@ -52,7 +51,7 @@ MAX_PROJECTIONS = 2**40
 class Projection(NamedTuple):
     """What a selection takes of one chunk."""
 
-    index: Shape
+    index: Shape  # type: ignore[assignment]  # hides tuple.index, which nobody calls on it
     """Chunk index."""
     chunk_key: tuple[Any, ...]
     """The part of the chunk, one `Entry` a dimension; see `Selection.numpy_key`."""
@@ -72,18 +71,28 @@ class _Part(NamedTuple):
     whole: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Selection(ABC):
     """One entry a dimension, checked against the shape of what is selected from."""
 
-    source_shape: Shape
-    """Shape of the array, or of the shard, that is selected from."""
-    entries: tuple[Any, ...]
-    """One a dimension."""
-    shape: Shape
-    """Shape of the buffer that results are assembled in."""
-    result_shape: Shape
-    """Shape that the user sees."""
+    __slots__ = ("entries", "result_shape", "shape", "source_shape")
+
+    def __init__(
+        self, source_shape: Shape, entries: tuple[Any, ...], shape: Shape, result_shape: Shape
+    ) -> None:
+        """Keep what was checked.
+
+        Args:
+            source_shape: Shape of the array, or of the shard, that is selected from.
+            entries: One a dimension.
+            shape: Shape of the buffer that results are assembled in.
+            result_shape: Shape that the user sees.
+        """
+        # Not a dataclass: one selection is made for every call, and another one for every
+        # shard; frozen fields would cost four times as much to set.
+        self.source_shape = source_shape
+        self.entries = entries
+        self.shape = shape
+        self.result_shape = result_shape
 
     @abstractmethod
     def projections(self, chunk_shape: Shape) -> Iterator[Projection]:
@@ -99,9 +108,10 @@ class Selection(ABC):
         return key
 
 
-@dataclass(frozen=True, slots=True)
 class BasicSelection(Selection):
     """Integers and slices; integers drop their dimension."""
+
+    __slots__ = ()
 
     def projections(self, chunk_shape: Shape) -> Iterator[Projection]:
         """Yield the projections in C order.
@@ -123,9 +133,10 @@ class BasicSelection(Selection):
         return BasicSelection(source_shape, chunk_key, shape, shape)
 
 
-@dataclass(frozen=True, slots=True)
 class OrthogonalSelection(Selection):
     """Integers, slices and arrays of integers, each applied to its own dimension."""
+
+    __slots__ = ()
 
     def projections(self, chunk_shape: Shape) -> Iterator[Projection]:
         """Yield the projections in C order.
@@ -152,9 +163,10 @@ class OrthogonalSelection(Selection):
         return _outer(key)
 
 
-@dataclass(frozen=True, slots=True)
 class VectorizedSelection(Selection):
     """Single elements, by one flat array of coordinates a dimension."""
+
+    __slots__ = ()
 
     def projections(self, chunk_shape: Shape) -> Iterator[Projection]:
         """Yield the projections, sorted by chunk; equal points keep their order."""
@@ -260,7 +272,7 @@ def _array_parts(entry: Integers, chunk: int) -> Iterator[_Part]:
 def _count(entry: Entry) -> int:
     """Return how many elements of its dimension an entry selects."""
     if isinstance(entry, slice):
-        return max(0, -((entry.start - entry.stop) // entry.step))
+        return len(range(entry.start, entry.stop, entry.step))
     return len(entry) if isinstance(entry, np.ndarray) else 1
 
 
@@ -269,7 +281,8 @@ def _touched(entry: Entry, chunk: int) -> int:
     count = _count(entry)
     if not isinstance(entry, slice) or not count:
         return count
-    return min(count, (count - 1) * abs(entry.step) // chunk + 2)
+    step: int = abs(entry.step)
+    return min(count, (count - 1) * step // chunk + 2)
 
 
 def _outer(entries: Sequence[Any]) -> tuple[Any, ...]:

@@ -173,11 +173,15 @@ class KeyValueBackend(ABC):
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Give a subclass the capabilities that its overridden primitives make real."""
         super().__init_subclass__(**keywords)
-        for primitives, members in CAPABILITIES:
-            if all(getattr(cls, p) is not getattr(KeyValueBackend, p) for p in primitives):
-                for member in members:
-                    if not hasattr(cls, member.__name__):
-                        setattr(cls, member.__name__, member)
+        earned = (
+            member
+            for primitives, members in CAPABILITIES
+            if all(getattr(cls, p) is not getattr(KeyValueBackend, p) for p in primitives)
+            for member in members
+        )
+        for member in earned:
+            if not hasattr(cls, member.__name__):
+                setattr(cls, member.__name__, member)
 
     @classmethod
     def create(cls, **options: Any) -> Self:

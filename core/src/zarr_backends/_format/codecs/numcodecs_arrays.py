@@ -157,17 +157,17 @@ class ZfpyCodec:
         """
         bits = int.from_bytes(header[4:], "little")
         kind, ndim = _ZFP_TYPES.get(self._spec.dtype.str[1:]), (bits >> 2 & 3) + 1
-        width = 48 // ndim
+        width: int = 48 // ndim
         found = [(bits >> (4 + width * axis) & ((1 << width) - 1)) + 1 for axis in range(ndim)]
         if header[:3] != b"zfp" or (bits & 3) != kind or found[::-1] != list(self._spec.shape):
             message = f"{self._name}: the data do not start as those of {self._spec.shape} elements"
             raise ChunkCorruptionError(message)
         # Each value costs at most two bits for each of its planes; rarer settings can ask for
         # more, as a fixed number for each block.
-        most = 2 * (8 * self._spec.dtype.itemsize + 2) * 4**ndim + 64
+        most: int = 2 * (8 * self._spec.dtype.itemsize + 2) * 4**ndim + 64
         mode = bits >> 52
         fixed = mode >> 12 & 0x7FFF if mode & 0xFFF == 0xFFF else mode & 0x7FF  # noqa: PLR2004
-        blocks = prod(-(-extent // 4) for extent in found)
+        blocks: int = prod(-(-extent // 4) for extent in found)
         return blocks * (max(most, fixed + 1) // 8 + 1) + _ZFP_HEADER_NBYTES
 
 

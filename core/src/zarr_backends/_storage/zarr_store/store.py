@@ -274,7 +274,7 @@ class BackendStore(Store):
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         """Yield every key that starts with `prefix`, from the root of the store."""
         list_keys = self._opened().list_keys
-        for key in await self._shared.run(_listed, list_keys, prefix.lstrip("/")):
+        for key in await self._shared.run(_listed, list_keys, prefix):
             yield key
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
@@ -347,7 +347,7 @@ def _unpickled(cls: type[BackendStore], shared: SharedBackend, read_only: bool) 
 
 def _directory(prefix: str) -> str:
     """Return a prefix as the contract has it: empty, or with a slash at its end alone."""
-    name = prefix.strip("/")
+    name = prefix.rstrip("/")
     return f"{name}/" if name else ""
 
 
