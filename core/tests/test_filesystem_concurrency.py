@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import multiprocessing
 import os
@@ -24,6 +25,7 @@ from zarr_backends._storage.filesystem import FilesystemBackend
 from zarr_backends._storage.inode_locks import InodeLock, WritableInodeLock
 from zarr_backends._storage.stripe_locks import StripeLock
 from zarr_backends.contract import Buffer
+from zarr_backends.errors import StorageFullError
 
 NUMBERS = 64
 """Numbers in the chunk that is shared."""
@@ -297,3 +299,36 @@ def test_the_lock_suits_the_file_system(tmp_path: Path) -> None:
     backend = FilesystemBackend.create(path=tmp_path)
     assert lock_kind_of(str(tmp_path)) is InodeLock
     assert files_of(backend) == set()
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOLCK])
+@pytest.mark.parametrize("call", ["os.link", "fcntl.flock"])
+def test_what_the_file_system_refuses_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    """Without hard links or locks (no such file system is at hand) the fallback is taken."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(call, refuse)
+    backend = FilesystemBackend.create(path=tmp_path)
+    backend.set("c/0", b"1")
+    backend.update("c/0", append(b"2"))
+    assert backend.get("c/0") == b"12"
+    assert files_of(backend) == {"c/0"}
+    assert lock_kind_of(str(tmp_path)) is StripeLock
+
+
+def test_a_full_file_system_is_not_mistaken_for_a_lesser_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any other failure of the trial is the failure of the write."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(StorageFullError):
+        FilesystemBackend.create(path=tmp_path).set("k", b"v")
+    assert list(tmp_path.iterdir()) == []

@@ -336,6 +336,8 @@ def test_a_closed_store_opens_again() -> None:
     assert get(store, "k") is None
     assert store._is_open
     assert store.backend.log == ["close"]
+    store.close()
+    assert store.backend.log == ["close", "close"]
 
 
 def test_equality_and_hash_go_by_place_and_mode(tmp_path: Path) -> None:

@@ -301,3 +301,65 @@ def test_a_side_file_that_was_tidied_away(tmp_path: Path) -> None:
         file.unlink()
     archive.flush()
     assert unpacked(tmp_path / "a.zip") == {"a": b"1"}
+
+
+# --- The moment of the renaming ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("rewritten", [1, 9])
+def test_somebody_else_is_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rewritten: int
+) -> None:
+    """Where an archive appears just before ours, ours is built again on top of it."""
+    path, link = tmp_path / "a.zip", os.link
+
+    def overtaken(source: str, target: str) -> None:
+        monkeypatch.setattr(os, "link", link)
+        elsewhere(path, {"theirs": b"1"})
+        link(source, target)
+
+    archive = changed(path, {"ours": b"1"})
+    for _ in range(rewritten):  # more often means that the side file cannot become the archive
+        archive.write("ours", memoryview(b"2"))
+    monkeypatch.setattr(os, "link", overtaken)
+    archive.flush()
+    assert unpacked(path) == {"theirs": b"1", "ours": b"2"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("call", ["link", "replace"])
+def test_an_interrupt_just_after_the_renaming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """The archive is in place and is not written to any more."""
+    path, rename = tmp_path / "a.zip", getattr(os, call)
+    if call == "replace":
+        elsewhere(path, {"old": b"1"})
+
+    def interrupted(source: str, target: str) -> None:
+        rename(source, target)
+        raise KeyboardInterrupt
+
+    archive = changed(path, {"k": b"1"})
+    monkeypatch.setattr(os, call, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        archive.flush()
+    monkeypatch.undo()
+    before = path.read_bytes()
+    archive.write("more", memoryview(b"2"))
+    assert (path.read_bytes(), archive.pending) == (before, ["more"])
+    archive.flush()
+    expected = {"k": b"1", "more": b"2", **({"old": b"1"} if call == "replace" else {})}
+    assert unpacked(path) == expected
+
+
+def test_file_systems_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new archive is renamed into place unless there is one."""
+    monkeypatch.setattr(os, "link", _refused)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: elsewhere(tmp_path / f"{i}.zip", {"k": b"1"}), range(4)))
+    assert [unpacked(path) for path in tmp_path.iterdir()] == [{"k": b"1"}] * 4
+
+
+def _refused(_source: str, _target: str) -> None:
+    raise PermissionError(1, "no links here")

@@ -24,6 +24,7 @@ from zarr_backends.contract import (
     Buffer,
     ChunkIndex,
     SupportsAtomicUpdate,
+    SupportsBatches,
     Transform,
 )
 from zarr_backends.errors import ChunkNotFoundError, CodecError
@@ -55,6 +56,7 @@ class ChunkAccess:
         wish = getattr(backend, "max_concurrency", None)
         self.concurrency: int = wish or default_concurrency()
         self._atomic = backend if isinstance(backend, SupportsAtomicUpdate) else None
+        self.batches = backend if isinstance(backend, SupportsBatches) else None
         self._locks = None if self._atomic else locks_of(backend)
 
     def extent(self, index: ChunkIndex) -> Shape:
@@ -91,6 +93,11 @@ class ChunkAccess:
         else:
             with self._locks[index]:
                 self._store(index, data)
+
+    @property
+    def batch_writes(self) -> SupportsBatches | None:
+        """The backend where it writes batches; not where chunks have to be locked one by one."""
+        return self.batches if self._locks is None else None
 
     def update(self, index: ChunkIndex, transform: Transform) -> None:
         """Replace a chunk's bytes by ``transform(old)``, losing no other update.

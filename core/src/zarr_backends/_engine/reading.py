@@ -6,20 +6,26 @@ stored reads as the fill value; every other failure is raised.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zarr_backends._engine.batching import grouped
 from zarr_backends._engine.chunk_access import ChunkAccess, locate
 from zarr_backends._engine.scheduling import run
 from zarr_backends._engine.shard_reading import read_shard
 from zarr_backends._format.chunk_grid import Shape
 from zarr_backends._format.selections import Projection, Selection
+from zarr_backends.contract import Buffer, SupportsBatches
 from zarr_backends.errors import ChunkNotFoundError, CodecError, ConfigurationError
 
 __all__ = ["read_element", "read_selection"]
+
+_Put: TypeAlias = Callable[[Projection, Buffer | None], None]
+"""Takes a projection and the chunk's bytes, None where it is not stored."""
 
 
 def read_selection(access: ChunkAccess, selection: Selection) -> NDArray[Any]:
@@ -36,11 +42,14 @@ def read_selection(access: ChunkAccess, selection: Selection) -> NDArray[Any]:
         ConfigurationError: The result does not fit into memory.
     """
     out = _allocate(selection.shape, access.dtype)
-    if access.pipeline.sharding is None:
-        work = _chunk_reader(access, selection, out)
-        run(work, selection.projections(access.chunk_shape), access.concurrency)
+    projections = selection.projections(access.chunk_shape)
+    if access.pipeline.sharding is not None:
+        _read_shards(access, selection, projections, out)
+    elif access.batches is not None:
+        work = _batch_reader(access.batches, _putter(access, selection, out))
+        run(work, grouped(projections), access.concurrency)
     else:
-        _read_shards(access, selection, out)
+        run(_reader(access, _putter(access, selection, out)), projections, access.concurrency)
     return out.reshape(selection.result_shape)
 
 
@@ -63,18 +72,40 @@ def read_element(access: ChunkAccess, key: tuple[int, ...]) -> Any:
     return access.decode(index, data)[inside]
 
 
-def _chunk_reader(
-    access: ChunkAccess, selection: Selection, out: NDArray[Any]
-) -> Callable[[Projection], None]:
-    """Return the function that reads one projection into the result."""
-    read_chunk, pipeline = access.backend.read_chunk, access.pipeline
-    chunk_shape, fill_value, numpy_key = access.chunk_shape, access.fill_value, selection.numpy_key
+def _reader(access: ChunkAccess, put: _Put) -> Callable[[Projection], None]:
+    """Return the function that reads one chunk."""
+    read_chunk = access.backend.read_chunk
 
     def read(projection: Projection) -> None:
-        index, chunk_key, out_key, whole = projection
+        data: Buffer | None
         try:
-            data = read_chunk(index)
+            data = read_chunk(projection[0])
         except ChunkNotFoundError:
+            data = None
+        put(projection, data)
+
+    return read
+
+
+def _batch_reader(backend: SupportsBatches, put: _Put) -> Callable[[list[Projection]], None]:
+    """Return the function that reads several chunks in one round trip."""
+
+    def read(group: list[Projection]) -> None:
+        chunks = backend.read_chunks([projection[0] for projection in group])
+        for projection, data in zip(group, chunks, strict=True):
+            put(projection, data)
+
+    return read
+
+
+def _putter(access: ChunkAccess, selection: Selection, out: NDArray[Any]) -> _Put:
+    """Return the function that puts a chunk's part of a selection into the result."""
+    pipeline, chunk_shape = access.pipeline, access.chunk_shape
+    fill_value, numpy_key = access.fill_value, selection.numpy_key
+
+    def put(projection: Projection, data: Buffer | None) -> None:
+        index, chunk_key, out_key, whole = projection
+        if data is None:
             out[out_key] = fill_value
             return
         try:
@@ -86,34 +117,26 @@ def _chunk_reader(
             locate(error, index)
             raise
 
-    return read
+    return put
 
 
-def _read_shards(access: ChunkAccess, selection: Selection, out: NDArray[Any]) -> None:
+def _read_shards(
+    access: ChunkAccess,
+    selection: Selection,
+    projections: Iterator[Projection],
+    out: NDArray[Any],
+) -> None:
     """Read the inner chunks of every shard that is touched.
 
     Threads work on different shards; in a single shard they work on its inner chunks.
     """
-    projections = selection.projections(access.chunk_shape)
-    first = next(projections, None)
-    if first is None:
-        return
-    second = next(projections, None)
-    if second is None:
-        read_shard(access, selection, first, out, access.concurrency)
-        return
+    first = list(islice(projections, 2))
+    inner_concurrency = access.concurrency if len(first) == 1 else 1
 
     def read(projection: Projection) -> None:
-        read_shard(access, selection, projection, out, 1)
+        read_shard(access, selection, projection, out, inner_concurrency)
 
-    run(read, _chain(first, second, projections), access.concurrency)
-
-
-def _chain(first: Projection, second: Projection, rest: Any) -> Any:
-    """Yield the two projections that were looked at, then the others."""
-    yield first
-    yield second
-    yield from rest
+    run(read, chain(first, projections), access.concurrency)
 
 
 def _allocate(shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zarr_backends._engine.batching import grouped
 from zarr_backends._engine.chunk_access import ChunkAccess, locate, placed
 from zarr_backends._engine.scheduling import run
 from zarr_backends._engine.shard_writing import merge_shard
 from zarr_backends._format.selections import Projection, Selection
-from zarr_backends.contract import Buffer
+from zarr_backends.contract import Buffer, ChunkIndex, SupportsBatches
 from zarr_backends.errors import CodecError
 
 __all__ = ["write_selection"]
@@ -38,21 +39,45 @@ def write_selection(access: ChunkAccess, selection: Selection, value: Any) -> No
     """
     values = _broadcast(value, selection, access.dtype)
     projections = selection.projections(access.chunk_shape)
-    if access.pipeline.sharding is None:
+    if access.pipeline.sharding is not None:
+        _write_shards(access, selection, list(projections), values)
+    elif access.batch_writes is not None:
+        backend = access.batch_writes
+
+        def write_group(group: list[Projection]) -> None:
+            _write_batch(access, backend, selection, group, values)
+
+        run(write_group, grouped(projections), access.concurrency)
+    else:
 
         def write(projection: Projection) -> None:
-            _write_chunk(access, selection, projection, values[projection.out_key])
+            _write_chunk(access, selection, projection, values[projection[2]])
 
         run(write, projections, access.concurrency)
-        return
-    listed = list(projections)
-    inner_concurrency = access.concurrency if len(listed) == 1 else 1
 
-    def write_shard(projection: Projection) -> None:
-        block = values[projection.out_key]
-        _write_shard(access, selection, projection, block, inner_concurrency)
 
-    run(write_shard, listed, access.concurrency)
+def _write_batch(
+    access: ChunkAccess,
+    backend: SupportsBatches,
+    selection: Selection,
+    group: list[Projection],
+    values: NDArray[Any],
+) -> None:
+    """Write the whole chunks of a group in one round trip, and the others one by one."""
+    encoded: dict[ChunkIndex, Buffer | None] = {}
+    for projection in group:
+        index, chunk_key, out_key, whole = projection
+        if whole:
+            key = selection.numpy_key(chunk_key)
+            encoded[index] = access.encode(placed(values[out_key], key, access.pipeline.spec))
+        else:
+            _write_chunk(access, selection, projection, values[out_key])
+    stored = {index: data for index, data in encoded.items() if data is not None}
+    deleted = [index for index, data in encoded.items() if data is None]
+    if stored:
+        backend.write_chunks(stored)
+    if deleted:
+        backend.delete_chunks(deleted)
 
 
 def _write_chunk(
@@ -69,6 +94,19 @@ def _write_chunk(
         access.update_array(index, change)
         return
     access.store(index, access.encode(placed(block, key, access.pipeline.spec)))
+
+
+def _write_shards(
+    access: ChunkAccess, selection: Selection, projections: list[Projection], values: NDArray[Any]
+) -> None:
+    """Write shards; threads share them out, or the inner chunks of a single one."""
+    inner_concurrency = access.concurrency if len(projections) == 1 else 1
+
+    def write(projection: Projection) -> None:
+        block = values[projection[2]]
+        _write_shard(access, selection, projection, block, inner_concurrency)
+
+    run(write, projections, access.concurrency)
 
 
 def _write_shard(

@@ -122,8 +122,13 @@ class ShardingCodec:
 
         Raises:
             ChunkCorruptionError: The bytes are not a shard of this array.
+            MemoryError: It does not fit into memory.
         """
-        array: NDArray[Any] = np.empty(self.spec.shape, self.spec.dtype)
+        try:
+            array: NDArray[Any] = np.empty(self.spec.shape, self.spec.dtype)
+        except ValueError as error:
+            # NumPy has two errors for arrays that are too large.
+            raise MemoryError from error
         self.decode_into(data, array)
         return array
 

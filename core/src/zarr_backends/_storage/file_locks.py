@@ -87,6 +87,8 @@ else:
         Raises:
             OSError: The folder cannot be written.
         """
+        if not hasattr(os, "link"):  # as on Android
+            return StripeLock
         with TemporaryFile(folder, memoryview(b"")) as trial:
             try:
                 return _kind_by_trial(trial.path, new_path(folder))

@@ -29,6 +29,9 @@ _BACKEND = "filesystem"
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}/)*[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 """Keys that need no closer look on POSIX: nearly all there are."""
 
+_JUNCTION = 0xA0000003
+"""Reparse tag of a junction (``IO_REPARSE_TAG_MOUNT_POINT``, which only Windows has a name for)."""
+
 _MAX_NAME_NBYTES = 255
 """Bytes of the longest file name; the same on all common file systems."""
 
@@ -92,7 +95,7 @@ def locate(base: str, key: str) -> tuple[str, os.stat_result | None]:
 
 def is_link(status: os.stat_result) -> bool:
     """Whether a status is that of a symbolic link, or of a junction of Windows."""
-    return stat.S_ISLNK(status.st_mode) or bool(getattr(status, "st_reparse_tag", 0))
+    return stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) == _JUNCTION
 
 
 def is_inside(path: str, folder: str) -> bool:

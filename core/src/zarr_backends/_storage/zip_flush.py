@@ -54,14 +54,16 @@ def publish(
             target.sync()
         target.place(path, replace=base.signature is not None)
     finally:
-        if directory is not None and same_file(target.file, path):
+        placed = directory is not None and same_file(target.file, path)
+        if directory is not None and placed:
             reader = MemberReader(target.file, directory.members_stop)
             adopt(Snapshot(directory, signature_of(target.file.stat()), reader))
+            target.settle(path)
         elif target is not side:
             target.remove()
-    if side is not target:
+    if placed and side is not target:
         changes.remove()
-    if durable:
+    if placed and durable:
         target.sync_name()
 
 

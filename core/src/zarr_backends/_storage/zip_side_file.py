@@ -37,8 +37,8 @@ class SideFile:
         Raises:
             OSError: The folder cannot be written to.
         """
-        folder = os.path.dirname(archive_path)
-        self._new_folders = _make_folders(folder)
+        self._folder = os.path.dirname(archive_path)
+        self._new_folders = _make_folders(self._folder)
         while True:
             self.path = f"{_start(archive_path)}{secrets.token_hex(8)}.zb-tmp"
             self.file = RawFile(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -69,7 +69,7 @@ class SideFile:
         self.dead_nbytes += stop - start
 
     def place(self, path: str, *, replace: bool) -> None:
-        """Give the file the name of the archive.
+        """Give the file the name of the archive; it stays locked until `settle`.
 
         Args:
             path: The archive.
@@ -81,9 +81,12 @@ class SideFile:
         """
         if replace:
             os.replace(self.path, path)
-        elif not _rename_to_new(self.path, path):
-            return
-        self.path = self.file.path = path
+        else:
+            _rename_to_new(self.path, path)
+
+    def settle(self, path: str) -> None:
+        """Let others replace the file, which is the archive at `path` now."""
+        self.file.path = path
         unlock(self.file)
 
     def sync(self) -> None:
@@ -100,7 +103,7 @@ class SideFile:
         Raises:
             OSError: The device failed.
         """
-        for folder in (os.path.dirname(self.path), *self._new_folders):
+        for folder in (self._folder, *self._new_folders):
             sync_folder(folder)
 
     def remove(self) -> None:
@@ -138,19 +141,17 @@ def _remove_unlocked(path: str) -> None:
         unlock(file)
 
 
-def _rename_to_new(source: str, target: str) -> bool:
-    """Rename a file unless the new name is taken; return whether it was done."""
+def _rename_to_new(source: str, target: str) -> None:
+    """Rename a file unless the new name is taken."""
     try:
         os.link(source, target)
     except FileExistsError:
-        return False
+        return
     except OSError:  # a file system without hard links: the best that is left
-        if os.path.exists(target):
-            return False
-        os.replace(source, target)
+        if not os.path.exists(target):
+            os.replace(source, target)
     else:
         os.unlink(source)
-    return True
 
 
 def _start(archive_path: str) -> str:

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from zarr_backends._format.codecs.base import Extent
 from zarr_backends._format.codecs.numcodecs_kin import KIN, UNKNOWN, Kin
 from zarr_backends._format.codecs.options import Options
-from zarr_backends.contract import Buffer
+from zarr_backends._format.members import show
+from zarr_backends.contract import Buffer, contiguous_view
 from zarr_backends.errors import ChunkCorruptionError, CodecError
 
 __all__ = ["NumcodecsCodec", "load_codec", "numcodecs_id"]
@@ -33,6 +34,8 @@ _REFUSED = {
     "json2": "its elements are arbitrary objects; store text as 'vlen-utf8'",
     "msgpack2": "its elements are arbitrary objects; store bytes as 'vlen-bytes'",
     "vlen-array": "arrays of arrays are not supported",
+    "vlen-bytes": "it makes bytes of arrays, so that it must be the first filter",
+    "vlen-utf8": "it makes bytes of arrays, so that it must be the first filter",
 }
 """Codecs that are never loaded, and why."""
 
@@ -209,7 +212,7 @@ def load_codec(name: str, codec_id: str, configuration: Mapping[str, Any]) -> An
     except Exception as error:
         message = (
             f"codec {name!r:.80} is not known to numcodecs, or not with the options "
-            f"{dict(configuration)!r:.80}: {error}"
+            f"{show(dict(configuration))}: {error}"
         )
         raise CodecError(message) from error
 
@@ -233,6 +236,8 @@ def _as_bytes(result: Any, dtype: np.dtype[Any]) -> memoryview:
         result: A buffer or array.
         dtype: What its elements should be; it counts where they are Python's.
     """
+    if isinstance(result, bytes | bytearray | memoryview):
+        return contiguous_view(result)
     array = np.asarray(result)
     if array.dtype.hasobject:
         array = array.astype(dtype)

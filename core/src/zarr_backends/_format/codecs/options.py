@@ -6,12 +6,16 @@ is not understood may change what the bytes mean.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from zarr_backends._format.members import show
 from zarr_backends.errors import CodecError
 
 __all__ = ["Options"]
+
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
 
 
 class Options:
@@ -35,13 +39,12 @@ class Options:
     def integer(self, option: str, default: int, low: int, high: int) -> int:
         """Return an option that is an integer from `low` to `high`.
 
-        Old writers of v2 documents give numbers as text.
-
         Raises:
             CodecError: It is something else.
         """
         value = self._left.pop(option, default)
-        if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) < len("-999999"):
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            # Some writers of v2 documents give numbers as text.
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             self.refuse(option, value, f"an integer from {low} to {high}")
@@ -85,7 +88,7 @@ class Options:
             CodecError: There are some.
         """
         for option, value in self._left.items():
-            message = f"codec {self.name!r} has no option {option!r:.80} (it is {value!r:.80})"
+            message = f"codec {self.name!r} has no option {option!r:.80} (it is {show(value)})"
             raise CodecError(message)
 
     def refuse(self, option: str, value: object, expected: str) -> NoReturn:
@@ -94,5 +97,5 @@ class Options:
         Raises:
             CodecError: Always.
         """
-        message = f"{option} of codec {self.name!r} must be {expected}, not {value!r:.80}"
+        message = f"{option} of codec {self.name!r} must be {expected}, not {show(value)}"
         raise CodecError(message)

@@ -23,12 +23,11 @@ from zstandard import (
     ZstdDecompressor,
     ZstdError,
     frame_content_size,
-    frame_header_size,
-    get_frame_parameters,
 )
 
 from zarr_backends._format.codecs.base import Extent
 from zarr_backends._format.codecs.options import Options
+from zarr_backends._format.codecs.zstd_frames import frame_end, frames
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import ChunkCorruptionError, CodecError
 
@@ -42,11 +41,6 @@ _UNKNOWN = -1
 
 _PIECE_NBYTES = 2**20
 """Bytes that are decompressed at a time where it is not known how many there will be."""
-
-_SKIPPABLE = range(0x184D2A50, 0x184D2A60)
-"""Numbers that frames start with which are to be skipped (RFC 8878, section 3.1.2)."""
-
-_CHECKSUM_NBYTES = 4
 
 _MAX_COMPRESSORS = 4
 """Compressors that a thread keeps. One takes some megabytes, at high levels hundreds."""
@@ -145,7 +139,7 @@ class ZstdCodec:
         try:
             # The library would read a frame that is cut short as far as it goes, and be
             # content. So it is given whole frames only.
-            if frame_content_size(view) == out.nbytes and _frame_end(view, 0) == len(view):
+            if frame_content_size(view) == out.nbytes and frame_end(view, 0) == len(view):
                 reader = _decompressor().stream_reader(view)
                 if reader.readinto(out) == out.nbytes:
                     return
@@ -162,9 +156,10 @@ class ZstdCodec:
         parts: list[bytes] = []
         left = self._decoded.nbytes
         try:
-            for frame in _frames(data):
-                parts.extend(self._content(frame, left))
-                left = self._decoded.nbytes - sum(map(len, parts))
+            for frame in frames(data):
+                for piece in self._content(frame, left):
+                    parts.append(piece)
+                    left -= len(piece)
         except ZstdError as error:
             message = f"zstd: {len(data)} bytes cannot be decompressed: {error}"
             raise ChunkCorruptionError(message) from error
@@ -201,60 +196,3 @@ class ZstdCodec:
             f"zstd: a frame holds {nbytes} bytes or more where a chunk has {self._decoded.nbytes}"
         )
         raise ChunkCorruptionError(message)
-
-
-def _frames(data: memoryview) -> Iterator[memoryview]:
-    """Yield the frames of some data, without those that are to be skipped.
-
-    Raises:
-        ChunkCorruptionError: There is none, or something else.
-    """
-    if not data:
-        message = "zstd: there are no bytes, which is not even an empty frame"
-        raise ChunkCorruptionError(message)
-    start = 0
-    while start < len(data):
-        if int.from_bytes(data[start : start + 4], "little") in _SKIPPABLE:
-            start += 8 + int.from_bytes(data[start + 4 : start + 8], "little")
-            if start > len(data):
-                _refuse_cut(data)
-            continue
-        end = _frame_end(data, start)
-        yield data[start:end]
-        start = end
-
-
-def _frame_end(data: memoryview, start: int) -> int:
-    """Return where the frame ends that starts at `start`, from the headers of its blocks.
-
-    Raises:
-        ChunkCorruptionError: There is no frame, or not all of it.
-    """
-    head = data[start : start + 18]
-    try:
-        has_checksum = get_frame_parameters(head).has_checksum
-    except ZstdError as error:
-        message = f"zstd: byte {start} of {len(data)} is not the start of a frame: {error}"
-        raise ChunkCorruptionError(message) from error
-    position = start + frame_header_size(head)
-    header = 0
-    while not header & 1:
-        # Three bytes: whether it is the last block, its kind (1: one byte, repeated) and size.
-        header = int.from_bytes(data[position : position + 3], "little")
-        position += 3 + (1 if header & 6 == 2 else header >> 3)  # noqa: PLR2004
-        if position > len(data):
-            _refuse_cut(data)
-    position += _CHECKSUM_NBYTES if has_checksum else 0
-    if position > len(data):
-        _refuse_cut(data)
-    return position
-
-
-def _refuse_cut(data: memoryview) -> None:
-    """Raise the error that says that data end in a frame.
-
-    Raises:
-        ChunkCorruptionError: Always.
-    """
-    message = f"zstd: the last frame is cut short after {len(data)} bytes"
-    raise ChunkCorruptionError(message)
