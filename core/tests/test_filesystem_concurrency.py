@@ -266,8 +266,8 @@ def test_a_fork_in_the_middle_of_an_update_blocks_nobody(backend: FilesystemBack
 
     backend.update("c/0", fork)
     next_update.join(timeout=10)
-    os.write(opener, b"x")
     child, text = bytes(backend.get("c/0") or b"").split()
+    os.write(opener, b"x")
     assert text == b"2"
     assert os.waitpid(int(child), 0)[1] == 0
     assert backend.get("c/0") == child + b" 23"

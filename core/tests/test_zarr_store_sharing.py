@@ -351,7 +351,31 @@ def test_equality_and_hash_go_by_place_and_mode(tmp_path: Path) -> None:
     assert len({store, same, other, reader}) == 3
     assert store != other
     assert reader not in (store, reader.backend, None)
-    assert BackendStore(MemoryBackend.create()) != BackendStore(MemoryBackend.create())
+    memory = MemoryBackend.create()
+    assert BackendStore(memory) != BackendStore(MemoryBackend.create())
+    assert len({BackendStore(memory), BackendStore(memory)}) == 1
+
+
+def test_options_need_not_be_hashable(tmp_path: Path) -> None:
+    """Stores have a hash whatever the options of the backend are."""
+
+    class Labelled(FilesystemBackend):
+        def connect(self, *, path: Path, labels: dict[str, Any]) -> None:
+            super().connect(path=path)
+            self._options = {"path": str(path), "labels": labels}
+
+    store, same, other = (
+        BackendStore(Labelled.create(path=tmp_path, labels={"a": i})) for i in (1, 1, 2)
+    )
+    assert store == same != other
+    assert hash(store) == hash(same)
+
+
+def test_an_unpickled_store_closes_its_backend() -> None:
+    """Nobody else could close the backend that unpickling a store connects."""
+    store = pickle.loads(pickle.dumps(zarr_store(ClosableBackend())))
+    store.close()
+    assert store.backend.log == ["close"]
 
 
 def test_pickled_copies_share_one_backend(tmp_path: Path) -> None:

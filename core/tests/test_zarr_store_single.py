@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,9 +94,26 @@ class RangedBackend(BareBackend):
         """Return a length."""
         return len(BareBackend.read_chunk(self, index))
 
+    def delete_chunk(self, index: ChunkIndex) -> None:
+        """Refuse."""
+        raise AssertionError(index)
+
+    def read_chunks(self, indices: Sequence[ChunkIndex]) -> list[Buffer | None]:
+        """Return several chunks."""
+        return [self.chunks.get(index) for index in indices]
+
+    def write_chunks(self, chunks: Mapping[ChunkIndex, Buffer]) -> None:
+        """Write several chunks."""
+        self.chunks.update({index: bytes(data) for index, data in chunks.items()})
+
+    def delete_chunks(self, indices: Sequence[ChunkIndex]) -> None:
+        """Delete several chunks."""
+        for index in indices:
+            del self.chunks[index]
+
 
 def test_better_members_are_used() -> None:
-    """Parts and sizes are asked of the backend where it can say."""
+    """Parts and sizes are asked of the backend where it can say, and chunks deleted at once."""
     backend = RangedBackend()
     new_array(zarr_store(backend))
     backend.chunks[0, 1] = b"raw bytes"
@@ -103,6 +121,8 @@ def test_better_members_are_used() -> None:
     assert keys.get_range("c/0/1", 4) == b"bytes"
     assert keys.get_range("c/2/2", 4) is None
     assert (keys.size("c/0/1"), keys.size("c/2/2")) == (9, None)
+    keys.delete_prefix("c/")
+    assert backend.chunks == {}
 
 
 @pytest.mark.parametrize(
@@ -170,12 +190,31 @@ def test_v2_attributes_come_and_go() -> None:
     keys = ArrayKeys(BareBackend())
     keys.set(".zattrs", b'{"a": 1}')
     assert keys.get(".zattrs") == b'{"a": 1}'
+    keys.delete(".zattrs")
+    assert keys.get(".zattrs") is None
+    keys.set(".zattrs", b'{"a": 1}')
     assert (keys.get(".zarray"), keys.get("0.0")) == (None, None)
     keys.set(".zarray", b'{"zarr_format": 2, "shape": [4], "chunks": [2]}')
     assert b'"a": 1' in keys.get(".zattrs")
     keys.delete(".zattrs")
     assert keys.get(".zattrs") is None
     assert sorted(keys.list_keys(".z")) == [".zarray"]
+
+
+def test_metadata_of_one_format_replace_those_of_the_other() -> None:
+    """An array has one format, and its chunks the keys of that."""
+    keys = ArrayKeys(BareBackend())
+    new = b'{"zarr_format": 3, "shape": [4], "chunk_key_encoding": {"name": "default"}}'
+    old = b'{"zarr_format": 2, "shape": [4, 4]}'
+    for _ in range(2):
+        keys.set("zarr.json", new)
+        keys.set("c/1", b"x")
+        assert sorted(keys.list_keys()) == ["c/1", "zarr.json"]
+        keys.delete("c/1")
+        keys.set(".zarray", old)
+        keys.set("1.1", b"x")
+        assert sorted(keys.list_keys()) == [".zarray", "1.1"]
+        keys.delete("1.1")
 
 
 def test_prefixes_of_keys() -> None:
@@ -215,6 +254,10 @@ class UnreachableBackend(BareBackend):
         """Fail."""
         raise NetworkError(self.message)
 
+    def read_chunk(self, index: ChunkIndex) -> Buffer:
+        """Fail."""
+        raise NetworkError(self.message, index=index)
+
 
 def test_an_error_is_never_an_absent_array() -> None:
     """What the backend raises arrives as it was."""
@@ -224,3 +267,14 @@ def test_an_error_is_never_an_absent_array() -> None:
             keys.get(key)
     with pytest.raises(NetworkError, match="down"):
         list(keys.list_keys())
+
+
+def test_an_error_is_never_an_absent_chunk() -> None:
+    """A chunk that cannot be read is an error, for the array as for the store."""
+    backend = UnreachableBackend()
+    backend.read_metadata = lambda: BareBackend.read_metadata(backend)
+    array = new_array(zarr_store(backend))
+    with pytest.raises(NetworkError, match="down"):
+        array[:]
+    with pytest.raises(NetworkError, match="down"):
+        zarr_store(backend).get_sync("c/0/0")

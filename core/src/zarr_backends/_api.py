@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from numpy.typing import DTypeLike
 
@@ -15,7 +15,7 @@ from zarr_backends._format.creation import new_metadata
 from zarr_backends._storage.keyvalue import KeyValueBackend
 from zarr_backends._storage.options import check_options
 from zarr_backends._storage.urls import resolve
-from zarr_backends.contract import Backend, SupportsClose
+from zarr_backends.contract import Backend, SupportsClose, SupportsKeys
 from zarr_backends.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -201,7 +201,8 @@ def zarr_store(
             raise
         message = 'zarr_store needs zarr-python: pip install "zarr-backends[zarr]"'
         raise ConfigurationError(message) from error
-    return adapter.zarr_store(_connect(target, storage, options, "create"), read_only=read_only)
+    backend = _connect(target, storage, options, "create")
+    return adapter.zarr_store(backend, read_only=read_only, close_backend=backend is not target)
 
 
 def _connect(
@@ -212,8 +213,8 @@ def _connect(
 ) -> Backend:
     """Return the backend that a target, an id and options mean together."""
     if target is not None and not isinstance(target, str | os.PathLike):
-        if storage is None and not options and isinstance(target, Backend):
-            return target
+        if storage is None and not options and isinstance(target, Backend | SupportsKeys):
+            return cast("Backend", target)
         message = (
             f"target must be a url, a path or a backend, not {type(target).__name__}; "
             "a backend that is connected already takes no storage= and no options"

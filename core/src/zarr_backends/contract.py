@@ -9,7 +9,8 @@ protocol more; a backend has it if it has the methods, there are no flags. Whoev
 asks ``isinstance(backend, SupportsRangeReads)`` and falls back where the answer is no.
 
 An instance may also carry ``max_concurrency: int``, how many calls at a time serve it
-best; without it, local processors decide.
+best; without it, local processors decide. One whose calls wait for nothing, neither disk nor
+network, may carry ``never_blocks = True``: they are then made on an event loop directly.
 """
 
 from __future__ import annotations

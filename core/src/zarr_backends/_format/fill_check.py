@@ -60,7 +60,8 @@ def _is_fill_of_words(bits: NDArray[Any], fill_bits: Any) -> bool:
 
 def _is_fill_of_wide(chunk: NDArray[Any], fill: NDArray[Any]) -> bool:
     """Return whether every element, which has the size of no integer, has the same bytes."""
-    if chunk[(slice(0, 1),) * chunk.ndim].tobytes() != fill.tobytes():
+    first = (*(slice(0, 1),) * chunk.ndim, ...)
+    if chunk[first].tobytes() != fill.tobytes():
         return False
     size = next(size for size in _WORDS if chunk.itemsize % size == 0)
     # NumPy is slow to compare with something short again and again.

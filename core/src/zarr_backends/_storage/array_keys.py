@@ -191,14 +191,12 @@ class ArrayKeys:
         self._check_document(key, value)
         with self._lock:
             documents = self._documents()
-            documents[key] = value
-            if key == "zarr.json":
-                documents = _Documents({key: value})
-            elif key == ".zarray":
-                documents.delete("zarr.json")
-            elif ".zarray" not in documents:
+            if key == ".zattrs" and ".zarray" not in documents:
                 self._early_attributes = value
                 return
+            if key == ".zarray":
+                documents.delete("zarr.json")
+            documents[key] = value
             self._write(documents)
 
     def _check_document(self, key: str, value: bytes) -> None:
@@ -233,9 +231,7 @@ class ArrayKeys:
 
     def _write(self, documents: _Documents) -> None:
         """Hand the documents of one format to the backend as the one that it knows."""
-        document = read_document(documents)
-        if document is None:
-            return
+        document = read_document(documents) or {}
         layout = _layout_of(document)
         self._backend.write_metadata(document, 3 if "zarr.json" in documents else 2)
         self._layout, self._hidden, self._early_attributes = layout, False, None

@@ -36,7 +36,7 @@ class KeyLock(Protocol):
         ...
 
     def publish(self, temporary: str) -> bool:
-        """Give a temporary file the key's name; False where somebody else was first."""
+        """Rename a temporary file to the key's name; False where somebody else was first."""
         ...
 
     def remove(self) -> None:

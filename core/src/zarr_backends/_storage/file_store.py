@@ -127,6 +127,7 @@ class FileStore:
         """Put a value in its place; False where somebody else was first."""
         if not lock.publish(temporary.path):
             return False
+        temporary.keep()
         if self._sync:
             sync_folder(os.path.dirname(lock.path))
         return True

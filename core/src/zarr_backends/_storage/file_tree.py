@@ -3,6 +3,10 @@
 A folder is scanned once; its files are yielded on the way and only the names of its
 subfolders are kept. Folders that vanish meanwhile are no errors. Links are followed as far
 as they stay inside the root, but not to a folder that they are themselves in.
+
+What is replaced while its folder is being read is listed as the system does it: POSIX
+promises nothing about names that are renamed meanwhile. ext4 shows them once; tmpfs can
+leave some out of a folder of thousands.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class InodeLock:
         return self._fd >= 0
 
     def publish(self, temporary: str) -> bool:
-        """Give a finished temporary file the path's name, beside its own or instead of it.
+        """Give a finished temporary file the path's name instead of its own.
 
         Returns:
             False where the file did not exist and somebody else has just created it.
@@ -84,6 +84,8 @@ class InodeLock:
             os.link(temporary, self.path)
         except FileExistsError:
             return False
+        with suppress(OSError):  # the value is in place, whatever becomes of its other name
+            os.unlink(temporary)
         return True
 
     def remove(self) -> None:

@@ -31,6 +31,8 @@ class MemoryBackend(KeyValueBackend):
     """
 
     backend_id: ClassVar[str] = "memory"
+    never_blocks: ClassVar[bool] = True
+    """Calls wait for nothing, so that an event loop may make them itself."""
 
     _store: MemoryStore
     _prefix: str

@@ -39,9 +39,9 @@ _TRIES = 20
 
 
 class TemporaryFile:
-    """A value that is on its way to its place, as a context; afterwards the name is gone."""
+    """A value that is on its way to its place, as a context; afterwards the file is gone."""
 
-    __slots__ = ("path",)
+    __slots__ = ("_unfinished", "path")
 
     def __init__(self, folder: str, value: memoryview, *, sync: bool = False) -> None:
         """Write the file; folders are created as needed.
@@ -54,6 +54,7 @@ class TemporaryFile:
         Raises:
             OSError: It could not be written; no file is left.
         """
+        self._unfinished = True
         self.path, fd = _create(folder, sync=sync)
         try:
             try:
@@ -67,6 +68,10 @@ class TemporaryFile:
             self._remove()
             raise
 
+    def keep(self) -> None:
+        """Take note that the file has got its own name, and this one is gone."""
+        self._unfinished = False
+
     def __enter__(self) -> Self:
         """Return the file itself."""
         return self
@@ -77,11 +82,12 @@ class TemporaryFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove the name, which is gone already where the file was renamed."""
-        self._remove()
+        """Remove the file unless it has got its own name."""
+        if self._unfinished:
+            self._remove()
 
     def _remove(self) -> None:
-        """Remove the name if that can be done."""
+        """Remove the file if that can be done."""
         with suppress(OSError):
             os.unlink(self.path)
 

@@ -120,6 +120,8 @@ class NumcodecsCodec:
             with np.errstate(all="ignore"):
                 encoded = _as_bytes(self._codec.encode(elements), self.encoded.dtype)
             self.encoded.check(len(encoded), self._name)
+        except MemoryError:
+            raise
         except Exception as error:
             message = f"codec {self._name!r} cannot encode {len(data)} bytes: {error}"
             raise CodecError(message) from error
@@ -147,7 +149,8 @@ class NumcodecsCodec:
         """
         if self._announced is None:
             out[:] = np.frombuffer(self.decode(data), np.uint8)
-        elif self._announced_nbytes(data) == out.nbytes:
+        else:
+            self._announced_nbytes(data)
             self._run(data, out)
 
     def _announced_nbytes(self, data: Buffer) -> int:
@@ -174,6 +177,8 @@ class NumcodecsCodec:
                     decoded = self._codec.decode(elements.view(self.encoded.dtype))
                     return _as_bytes(decoded, self._decoded.dtype)
                 self._codec.decode(elements, out)
+        except MemoryError:
+            raise
         except Exception as error:
             message = f"codec {self._name!r} cannot decode {len(data)} bytes: {error}"
             raise ChunkCorruptionError(message) from error

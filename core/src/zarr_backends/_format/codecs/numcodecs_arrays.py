@@ -202,6 +202,8 @@ def _encoded(codec: Any, name: str, array: NDArray[Any]) -> Buffer:
     """
     try:
         encoded: Buffer = codec.encode(array)
+    except MemoryError:
+        raise
     except Exception as error:
         message = f"codec {name!r} cannot encode dtype {array.dtype}: {error}"
         raise CodecError(message) from error
@@ -216,6 +218,8 @@ def _decoded(codec: Any, name: str, data: Any, out: NDArray[Any] | None) -> Any:
     """
     try:
         return codec.decode(bytes(data), out)
+    except MemoryError:
+        raise
     except Exception as error:
         message = f"codec {name!r} cannot decode {len(data)} bytes: {error}"
         raise ChunkCorruptionError(message) from error
