@@ -465,6 +465,9 @@ def test_pcodec_takes_arrays(name: str) -> None:
     pipeline = pipeline_of([*(["v2:bytes"] if name[0] == "v" else []), codec(name, level=2)])
     encoded = bytes(pipeline.encode(numbers()))
     assert np.array_equal(pipeline.decode(encoded), numbers())
+    for data in (b"", encoded[:-9], b"x" + encoded):
+        with pytest.raises(ChunkCorruptionError, match="pcodec"):
+            pipeline.decode(data)
     for size in [(6, 7), (6, 9)]:
         with pytest.raises(ChunkCorruptionError, match="pcodec"):
             pipeline.decode(pipeline_of([codec("numcodecs.pcodec")], size).encode(numbers(size)))

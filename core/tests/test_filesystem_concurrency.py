@@ -19,28 +19,17 @@ from threading import Barrier, Event, Thread
 
 import numpy as np
 import pytest
+from filesystem_kinds import NetworkBackend, PortableBackend, files_of
 
 from zarr_backends._storage.file_locks import lock_kind_of
 from zarr_backends._storage.filesystem import FilesystemBackend
-from zarr_backends._storage.inode_locks import InodeLock, WritableInodeLock
+from zarr_backends._storage.inode_locks import InodeLock
 from zarr_backends._storage.stripe_locks import StripeLock
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import StorageFullError
 
 NUMBERS = 64
 """Numbers in the chunk that is shared."""
-
-
-class PortableBackend(FilesystemBackend):
-    """The backend as it is where there is neither ``flock`` nor hard links."""
-
-    _lock_kind = StripeLock
-
-
-class NetworkBackend(FilesystemBackend):
-    """The backend as it is on NFS."""
-
-    _lock_kind = WritableInodeLock
 
 
 KINDS = [FilesystemBackend, PortableBackend, NetworkBackend]
@@ -53,10 +42,14 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> FilesystemBackend
     return made
 
 
-def files_of(backend: FilesystemBackend) -> set[str]:
+def files_in(backend: FilesystemBackend) -> set[str]:
     """Return every file that is really there, as keys."""
-    root = Path(backend._files.base)  # noqa: SLF001  # looked at past the backend
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    return {name for name in files_of(root_of(backend)) if not name.endswith("/")}
+
+
+def root_of(backend: FilesystemBackend) -> Path:
+    """Return the folder of a backend."""
+    return Path(repr(backend).split("'")[1])
 
 
 def increment(position: int) -> Callable[[Buffer | None], bytes]:
@@ -88,7 +81,7 @@ def test_64_threads_lose_no_update(backend: FilesystemBackend) -> None:
     with ThreadPoolExecutor(64) as threads:
         list(threads.map(lambda position: add(backend, position, 8), range(64)))
     assert numbers_of(backend) == [8] * NUMBERS
-    assert files_of(backend) == {"c/0"}
+    assert files_in(backend) == {"c/0"}
 
 
 @pytest.mark.parametrize("kind", [FilesystemBackend, PortableBackend])
@@ -101,7 +94,7 @@ def test_8_processes_lose_no_update(kind: type[FilesystemBackend], tmp_path: Pat
         for future in [workers.submit(add, backend, *job) for job in jobs]:
             future.result()
     assert numbers_of(backend)[:9] == [40] * 8 + [180]
-    assert files_of(backend) == {"c/0"}
+    assert files_in(backend) == {"c/0"}
 
 
 def test_one_of_many_creates(backend: FilesystemBackend) -> None:
@@ -159,7 +152,7 @@ def test_whole_writes_are_not_lost_to_updates(backend: FilesystemBackend) -> Non
         replace_and_delete(backend, rounds=60)
     assert len(made) == len(set(made))
     assert backend.get("c/0") in {*made, b"s59 0"}
-    assert files_of(backend) == {"c/0"}
+    assert files_in(backend) == {"c/0"}
 
 
 def replace_and_delete(backend: FilesystemBackend, rounds: int) -> None:
@@ -204,12 +197,12 @@ def test_writers_and_removers_of_folders_do_not_meet(backend: FilesystemBackend)
         for i in range(300):
             backend.set(f"c/{i % 3}/{i}", b"v")
             backend.delete(f"c/{i % 3}/{i}")
-    assert files_of(backend) == set()
+    assert files_in(backend) == set()
 
 
 def test_a_tree_may_be_removed_under_a_writer(backend: FilesystemBackend) -> None:
     """Another program that removes all folders in the middle of writes makes none fail."""
-    root = Path(repr(backend).split("'")[1])
+    root = root_of(backend)
     with meanwhile(lambda: shutil.rmtree(root, ignore_errors=True)):
         for i in range(600):
             call = (backend.set, backend.set_if_absent)[i % 2]
@@ -298,7 +291,7 @@ def test_the_lock_suits_the_file_system(tmp_path: Path) -> None:
     """It is found out by trying, which leaves nothing; here, all works."""
     backend = FilesystemBackend.create(path=tmp_path)
     assert lock_kind_of(str(tmp_path)) is InodeLock
-    assert files_of(backend) == set()
+    assert files_in(backend) == set()
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOLCK])
@@ -316,7 +309,7 @@ def test_what_the_file_system_refuses_is_done_without(
     backend.set("c/0", b"1")
     backend.update("c/0", append(b"2"))
     assert backend.get("c/0") == b"12"
-    assert files_of(backend) == {"c/0"}
+    assert files_in(backend) == {"c/0"}
     assert lock_kind_of(str(tmp_path)) is StripeLock
 
 

@@ -220,6 +220,14 @@ def test_shards_that_cannot_be_are_refused(words: dict[str, Any], said: str) -> 
         pipeline_of([codec("sharding_indexed", **configuration)])
 
 
+def test_a_shard_larger_than_any_array_is_an_error_of_ours() -> None:
+    """NumPy does not even try to make it."""
+    shape = (2**62,)
+    pipeline = pipeline_of([sharding(shape, LITTLE, index=[LITTLE])], shape)
+    with pytest.raises(CodecError, match="does not fit into memory"):
+        pipeline.decode(index_of(MISSING, MISSING))
+
+
 def test_the_index_is_at_the_end_and_has_a_checksum_unless_it_is_said() -> None:
     """As other readers have it."""
     pipeline = pipeline_of([codec("sharding_indexed", chunk_shape=INNER, codecs=[LITTLE])])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zip_samples import unpacked
 
 from zarr_backends._storage.zip import ZipBackend
 from zarr_backends.contract import (
@@ -51,15 +51,6 @@ def backend(path: Path) -> Iterator[ZipBackend]:
         yield backend
 
 
-def members(path: Path) -> dict[str, bytes]:
-    """Return what Python's own reader finds, every member checked."""
-    with zipfile.ZipFile(path) as archive:
-        assert archive.testzip() is None
-        names = archive.namelist()
-        assert len(set(names)) == len(names)
-        return {name: archive.read(name) for name in names}
-
-
 # --- Values -----------------------------------------------------------------------------
 
 
@@ -78,7 +69,7 @@ def test_values_are_read_back_before_and_after_a_flush(backend: ZipBackend, path
         backend.set(key, value)
     assert {key: backend.get(key) for key in backend.list_keys()} == values
     backend.flush()
-    assert {key: backend.get(key) for key in backend.list_keys()} == values == members(path)
+    assert {key: backend.get(key) for key in backend.list_keys()} == values == unpacked(path)
     assert [backend.size(key) for key in values] == [2, 1000, 0, 1]
     assert backend.get("c") is backend.size("c/0") is backend.get_range("c/9", 0) is None
 
@@ -101,7 +92,7 @@ def test_the_contracts_chunks_and_metadata(backend: ZipBackend, path: Path) -> N
     backend.delete_chunk((1,))
     backend.flush()
     assert list(backend.list_chunks()) == [(3,)]
-    assert sorted(members(path)) == ["c/3", "zarr.json"]
+    assert sorted(unpacked(path)) == ["c/3", "zarr.json"]
     assert ZipBackend.open(path=path).read_metadata()["shape"] == [4]
 
 
@@ -209,7 +200,7 @@ def test_replaced_and_deleted_members_leave_no_bytes(backend: ZipBackend, path: 
         backend.delete(f"k{i}")
     backend.set("k0", b"new")
     backend.flush()
-    assert members(path) == {"k0": b"new"}
+    assert unpacked(path) == {"k0": b"new"}
     assert path.stat().st_size < 200
 
 
@@ -219,10 +210,10 @@ def test_an_archive_can_become_empty_and_full_again(backend: ZipBackend, path: P
     backend.flush()
     backend.delete("k")
     backend.flush()
-    assert members(path) == {}
+    assert unpacked(path) == {}
     backend.set("k", b"2")
     backend.flush()
-    assert members(path) == {"k": b"2"}
+    assert unpacked(path) == {"k": b"2"}
 
 
 def test_many_rewrites_of_a_pending_member_are_dropped(backend: ZipBackend, path: Path) -> None:
@@ -234,7 +225,7 @@ def test_many_rewrites_of_a_pending_member_are_dropped(backend: ZipBackend, path
         assert side.stat().st_size < 70 * 2**20
     assert backend.get("first") == b"1"
     backend.flush()
-    assert members(path) == {"first": b"1", "k": bytes([99]) * 2**20}
+    assert unpacked(path) == {"first": b"1", "k": bytes([99]) * 2**20}
     assert path.stat().st_size < 2**20 + 1000
 
 
@@ -258,7 +249,7 @@ def test_permissions_are_kept_and_links_followed(tmp_path: Path) -> None:
         backend.set("k", b"2")
     assert (tmp_path / "link.zip").is_symlink()
     assert (tmp_path / "a.zip").stat().st_mode & 0o777 == 0o640
-    assert members(tmp_path / "a.zip") == {"k": b"2"}
+    assert unpacked(tmp_path / "a.zip") == {"k": b"2"}
 
 
 def test_a_snapshot_survives_replacement(backend: ZipBackend) -> None:
@@ -311,7 +302,7 @@ def test_threads_write_read_and_flush_at_once(backend: ZipBackend, path: Path) -
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(8)))
     backend.flush()
-    assert members(path) == {f"c/{i}": bytes([19]) * 5000 for i in range(8)}
+    assert unpacked(path) == {f"c/{i}": bytes([19]) * 5000 for i in range(8)}
 
 
 def test_update_may_delete_create_and_fail(backend: ZipBackend) -> None:
@@ -350,7 +341,7 @@ def test_instances_of_a_process_share_what_is_pending(path: Path, tmp_path: Path
         one.set("k", b"1")
         assert other.get("k") == b"1"
         other.flush()
-        assert members(path) == {"k": b"1"}
+        assert unpacked(path) == {"k": b"1"}
 
 
 def test_a_prefix_is_a_folder_inside(path: Path) -> None:
@@ -363,7 +354,7 @@ def test_a_prefix_is_a_folder_inside(path: Path) -> None:
         b.set("zarr.json", b"b")
         assert list(a.list_keys()) == list(a.list_dir()) == ["zarr.json"]
         a.delete_prefix()
-    assert members(path) == {"group/ab/zarr.json": b"b"}
+    assert unpacked(path) == {"group/ab/zarr.json": b"b"}
 
 
 # --- Life -------------------------------------------------------------------------------
@@ -381,7 +372,7 @@ def test_closing_twice_and_using_after_close(path: Path) -> None:
     assert _open_files(path)
     backend.set("k", b"2")
     backend.close()
-    assert members(path) == {"k": b"2"}
+    assert unpacked(path) == {"k": b"2"}
 
 
 def _open_files(path: Path) -> list[str]:
@@ -397,7 +388,7 @@ def test_closing_one_instance_leaves_the_other_open(path: Path) -> None:
     one.set("a", b"1")
     other.set("b", b"2")
     one.close()
-    assert members(path) == {"a": b"1", "b": b"2"}
+    assert unpacked(path) == {"a": b"1", "b": b"2"}
     assert other.get("a") == b"1"
     other.close()
     assert not _open_files(path)
@@ -408,7 +399,7 @@ def test_a_block_that_fails_keeps_its_whole_chunks(path: Path) -> None:
     with suppress(ZeroDivisionError), ZipBackend.create(path=path) as backend:
         backend.set("k", b"1")
         _ = 1 // 0
-    assert members(path) == {"k": b"1"}
+    assert unpacked(path) == {"k": b"1"}
 
 
 def test_pickling_flushes_and_ships_the_options(
@@ -420,7 +411,7 @@ def test_pickling_flushes_and_ships_the_options(
     with ZipBackend.create(path="a.zip", prefix="p") as backend:
         backend.set("k", b"1")
         shipped = pickle.dumps(backend)
-        assert members(path) == {"p/k": b"1"}
+        assert unpacked(path) == {"p/k": b"1"}
     monkeypatch.chdir("/")
     copy = pickle.loads(shipped)
     assert copy.get("k") == b"1"
@@ -433,7 +424,7 @@ def test_what_nobody_closed_is_flushed_with_a_warning(path: Path) -> None:
     backend.set("k", b"1")
     with pytest.warns(ResourceWarning, match=r"unclosed archive: 1 changes \(k\)"):
         del backend
-    assert members(path) == {"k": b"1"}
+    assert unpacked(path) == {"k": b"1"}
 
 
 def test_what_cannot_be_flushed_at_last_is_named(path: Path) -> None:
@@ -541,7 +532,7 @@ def test_an_empty_file_is_an_archive_to_be(path: Path) -> None:
         ZipBackend.open(path=path)
     with ZipBackend.create(path=path) as backend:
         backend.set("k", b"1")
-    assert members(path) == {"k": b"1"}
+    assert unpacked(path) == {"k": b"1"}
 
 
 def test_an_archive_that_was_emptied_is_damaged(backend: ZipBackend, path: Path) -> None:
@@ -580,4 +571,4 @@ def test_an_archive_with_a_long_name(tmp_path: Path) -> None:
     path = tmp_path / ("a" * 251 + ".zip")
     with ZipBackend.create(path=path, fsync=True) as backend:
         backend.set("k", b"1")
-    assert members(path) == {"k": b"1"}
+    assert unpacked(path) == {"k": b"1"}

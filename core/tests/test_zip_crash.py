@@ -68,6 +68,7 @@ def start_writer(path: Path, writer: int) -> tuple[int, int]:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(reading)
         try:
             write_forever(path, writer, writing)
         except BaseException:  # noqa: BLE001  # shown, and seen by the parent as another end
@@ -110,7 +111,7 @@ def kill_writers(folder: Path) -> None:
         time.sleep(random.random() * 0.06)  # noqa: S311  # no secret
         for child, _ in started:
             os.kill(child, signal.SIGKILL)
-            assert os.waitpid(child, 0)[1] == signal.SIGKILL
+        assert {os.waitpid(child, 0)[1] for child, _ in started} == {signal.SIGKILL}
         for writer, (_, pipe) in enumerate(started):
             least = max(reached[writer], acknowledged(pipe))
             reached[writer] = check(path, writer, least)

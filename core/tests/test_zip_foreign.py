@@ -164,6 +164,7 @@ def test_members_beyond_four_gigabytes(path: Path) -> None:
     archive.add_members({"low": low, "high": high})
     archive.finish()
     side.place(str(path), replace=False)
+    side.settle(str(path))
     assert unpacked(path) == contents(path) == {"low": b"1", "high": b"2"}
     with ZipBackend.create(path=path) as backend:
         backend.set("more", b"3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from numpy.typing import DTypeLike
 
@@ -214,7 +214,7 @@ def _connect(
     """Return the backend that a target, an id and options mean together."""
     if target is not None and not isinstance(target, str | os.PathLike):
         if storage is None and not options and isinstance(target, Backend | SupportsKeys):
-            return cast("Backend", target)
+            return target  # zarr_store takes one of keys alone, and no other caller passes it
         message = (
             f"target must be a url, a path or a backend, not {type(target).__name__}; "
             "a backend that is connected already takes no storage= and no options"

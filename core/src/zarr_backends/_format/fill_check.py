@@ -60,7 +60,7 @@ def _is_fill_of_words(bits: NDArray[Any], fill_bits: Any) -> bool:
 
 def _is_fill_of_wide(chunk: NDArray[Any], fill: NDArray[Any]) -> bool:
     """Return whether every element, which has the size of no integer, has the same bytes."""
-    first = (*(slice(0, 1),) * chunk.ndim, ...)
+    first: Any = (*(slice(0, 1),) * chunk.ndim, ...)
     if chunk[first].tobytes() != fill.tobytes():
         return False
     size = next(size for size in _WORDS if chunk.itemsize % size == 0)

@@ -196,7 +196,7 @@ class ZipBackend(KeyValueBackend):
             self._archive.flush()
 
     def discard(self) -> None:
-        """Drop everything that was written to the archive since the last flush."""
+        """Drop what this process wrote to the archive since the last flush, and read it again."""
         with zip_errors(self._path, ""):
             self._archive.discard()
 

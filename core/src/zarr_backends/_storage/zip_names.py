@@ -83,7 +83,7 @@ def decode_name(raw: bytes, flags: int) -> str:
         CorruptStorageError: It is unsafe or not in the character set that it claims.
     """
     try:
-        name = raw.decode("utf-8" if flags & UTF8_FLAG else "cp437")
+        name = raw.decode("utf-8" if flags & UTF8_FLAG or raw.isascii() else "cp437")
     except UnicodeDecodeError as error:
         message = f"member {raw!r:.80} has a name that is not UTF-8 although marked as such"
         raise CorruptStorageError(message) from error

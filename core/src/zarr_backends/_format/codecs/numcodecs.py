@@ -112,6 +112,7 @@ class NumcodecsCodec:
 
         Raises:
             CodecError: It fails, or makes more or fewer bytes of them than it must.
+            MemoryError: It does not fit into memory.
         """
         elements: NDArray[Any] = np.frombuffer(data, np.uint8)
         if elements.nbytes % self._decoded.dtype.itemsize == 0:
@@ -169,6 +170,7 @@ class NumcodecsCodec:
 
         Raises:
             ChunkCorruptionError: numcodecs fails.
+            MemoryError: It does not fit into memory.
         """
         elements: NDArray[Any] = np.frombuffer(data, np.uint8)
         try:

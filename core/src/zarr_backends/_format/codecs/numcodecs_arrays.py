@@ -199,6 +199,7 @@ def _encoded(codec: Any, name: str, array: NDArray[Any]) -> Buffer:
 
     Raises:
         CodecError: It fails.
+        MemoryError: It does not fit into memory.
     """
     try:
         encoded: Buffer = codec.encode(array)
@@ -215,6 +216,7 @@ def _decoded(codec: Any, name: str, data: Any, out: NDArray[Any] | None) -> Any:
 
     Raises:
         ChunkCorruptionError: It fails.
+        MemoryError: It does not fit into memory.
     """
     try:
         return codec.decode(bytes(data), out)
