@@ -50,7 +50,7 @@ class Shelf(KeyValueBackend):
 
     backend_id: ClassVar[str] = "shelf"
 
-    def connect(self, *, place: str = "") -> None:  # type: ignore[override]  # its options
+    def connect(self, *, place: str = "") -> None:
         """Take the dict of a place."""
         self.place = place
         self.values = PLACES.setdefault(place, {})

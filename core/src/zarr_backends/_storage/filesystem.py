@@ -46,9 +46,7 @@ class FilesystemBackend(KeyValueBackend):
 
     _files: FileStore
 
-    def connect(  # type: ignore[override]  # the options of this backend
-        self, *, path: str | os.PathLike[str], fsync: bool = False
-    ) -> None:
+    def connect(self, *, path: str | os.PathLike[str], fsync: bool = False) -> None:
         """Take the place; nothing is created before the first write.
 
         Args:

@@ -70,11 +70,15 @@ class KeyValueBackend(ABC):
     # --- What a subclass writes -----------------------------------------------------
 
     @abstractmethod
-    def connect(self, **options: Any) -> None:
+    def connect(self, *args: Any, **options: Any) -> None:
         """Take the options and connect; creates and changes nothing.
 
-        The keyword-only parameters of the override are the backend's options.
+        The keyword-only parameters of the override are the backend's options. What a
+        worker process has to be given instead of them, an absolute path for example, is
+        put into ``self._options``.
         """
+        # The signature accepts everything, which is what lets type checkers accept an
+        # override with parameters of its own.
 
     @abstractmethod
     def get(self, key: str) -> Buffer | None:
@@ -121,8 +125,8 @@ class KeyValueBackend(ABC):
     def set_if_absent(self, key: str, value: Buffer) -> bool:
         """Set a value unless the key exists.
 
-        This one is safe between the threads that share the instance; a subclass whose
-        storage can do it between processes or machines overrides it.
+        This one is safe only against other calls of itself and of `update` on the same
+        instance. A subclass whose storage can do better overrides it.
 
         Returns:
             Whether the value was set.
@@ -136,7 +140,9 @@ class KeyValueBackend(ABC):
     def update(self, key: str, transform: Transform) -> None:
         """Replace a value by ``transform(old)``; None stands for absent on both sides.
 
-        This one is safe between the threads that share the instance.
+        This one is safe only against other calls of itself and of `set_if_absent` on the
+        same instance, and therefore brings no capability. A subclass whose storage can do
+        it atomically overrides it.
         """
         with self._lock:
             value = transform(self.get(key))
@@ -250,9 +256,11 @@ class KeyValueBackend(ABC):
     def list_chunks(self) -> Iterator[ChunkIndex]:
         """Yield the index of every stored chunk once, lazily."""
         encoding, ndim = self._current_layout()
-        if encoding.name == "default" and not ndim and self.size("c") is not None:
+        if (ndim == 0 or (ndim is None and encoding.name == "default")) and (
+            self.size(encoding.encode(())) is not None
+        ):
             yield ()
-        if ndim == 0 and encoding.name == "default":
+        if ndim == 0:
             return
         for key in self.list_keys(encoding.prefix):
             index = encoding.decode(key, ndim)
@@ -281,6 +289,8 @@ class KeyValueBackend(ABC):
             ConfigurationError: `index` is not that of a chunk of this array.
         """
         encoding, ndim = self._layout or self._current_layout()
+        if type(index) is not tuple:
+            index = self._checked(index)
         for i in index:
             if type(i) is not int or i < 0:
                 index = self._checked(index)
@@ -330,7 +340,7 @@ class _Value:
 def _layout_of(document: Mapping[str, Any]) -> _Layout:
     """Return how a document says that chunks are named."""
     shape = document.get("shape")
-    return _Layout(encoding_of(document), len(shape) if isinstance(shape, Sequence) else None)
+    return _Layout(encoding_of(document), len(shape) if isinstance(shape, list | tuple) else None)
 
 
 def _reconnect(cls: type[KeyValueBackend], options: dict[str, Any]) -> KeyValueBackend:

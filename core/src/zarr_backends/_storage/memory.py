@@ -37,9 +37,7 @@ class MemoryBackend(KeyValueBackend):
     _store: MemoryStore
     _prefix: str
 
-    def connect(  # type: ignore[override]  # the options of this backend
-        self, *, name: str | None = None, prefix: str = ""
-    ) -> None:
+    def connect(self, *, name: str | None = None, prefix: str = "") -> None:
         """Take a store.
 
         Args:

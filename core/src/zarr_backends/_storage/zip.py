@@ -48,7 +48,7 @@ class ZipBackend(KeyValueBackend):
 
     backend_id: ClassVar[str] = "zip"
 
-    def connect(  # type: ignore[override]  # the options of this backend
+    def connect(
         self,
         *,
         path: str | os.PathLike[str],

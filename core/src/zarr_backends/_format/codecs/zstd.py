@@ -86,6 +86,7 @@ class ZstdCodec:
         """
         self.encoded = decoded.compressed()
         self._decoded = decoded
+        self._exact_nbytes = decoded.nbytes if decoded.is_exact else 0
         self._level = level
         self._checksum = checksum
 
@@ -114,19 +115,17 @@ class ZstdCodec:
             ChunkCorruptionError: The frames are damaged, cut short, followed by something,
                 or hold another number of bytes than a chunk has.
         """
-        decoded = self._decoded
-        nbytes = decoded.nbytes
-        if nbytes and decoded.is_exact:
-            try:
-                if frame_content_size(data) in (nbytes, _UNKNOWN):
-                    content = _decompressor().decompress(
-                        data, max_output_size=nbytes, allow_extra_data=False
-                    )
-                    if len(content) == nbytes:
-                        return content
-            except ZstdError:
-                # There may be several frames; if not, it is found out what is wrong.
-                pass
+        nbytes = self._exact_nbytes
+        try:
+            if nbytes and frame_content_size(data) in (nbytes, _UNKNOWN):
+                content = _decompressor().decompress(
+                    data, max_output_size=nbytes, allow_extra_data=False
+                )
+                if len(content) == nbytes:
+                    return content
+        except ZstdError:
+            # There may be several frames; if not, it is found out what is wrong.
+            pass
         return self._decode_frames(memoryview(data))
 
     def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> None:
