@@ -479,6 +479,12 @@ def test_keys_that_no_archive_should_hold(key: str, backend: ZipBackend) -> None
             use(key)
 
 
+def test_keys_are_strings(backend: ZipBackend) -> None:
+    """Anything else is refused."""
+    with pytest.raises(ConfigurationError, match="a key is a string"):
+        backend.get(7)  # type: ignore[arg-type]  # that is the test
+
+
 @pytest.mark.parametrize("key", ["a" * 65536, "\ud800"])
 def test_keys_that_no_archive_can_hold(key: str, backend: ZipBackend, path: Path) -> None:
     """They are refused when they are written, and nothing is left behind."""

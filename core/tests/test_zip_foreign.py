@@ -16,8 +16,13 @@ from zarr.core.buffer import Buffer
 from zip_samples import VALUES, assembled, contents, packed, unpacked
 
 from zarr_backends._storage.zip import ZipBackend
-from zarr_backends._storage.zip_new_records import central_record, end_records, local_header
-from zarr_backends._storage.zip_records import END, Member
+from zarr_backends._storage.zip_new_records import (
+    central_record,
+    end_records,
+    local_header,
+    moved_record,
+)
+from zarr_backends._storage.zip_records import CENTRAL, END, Member, record_nbytes, unpack_member
 from zarr_backends._storage.zip_rewrite import NextArchive
 from zarr_backends._storage.zip_side_file import SideFile
 from zarr_backends.errors import CorruptStorageError
@@ -186,6 +191,23 @@ def test_values_beyond_four_gigabytes(path: Path) -> None:
         assert (archive.getinfo("k").file_size, value.read(3)) == (nbytes, bytes(3))
     with ZipBackend.create(path=path) as backend:
         assert (backend.size("k"), backend.get_range("k", -3)) == (nbytes, b"end")
+
+
+@pytest.mark.parametrize("start", [0, 2**32 - 1, 2**40])
+def test_a_record_moves_and_keeps_the_rest(start: int) -> None:
+    """Offsets pass four gigabytes in both directions; other extra fields and comments stay."""
+    record = central_record(Member(b"k", 0, 9, 9, 7), start)
+    foreign = b"UT\5\0hello"
+    extra_stop = len(record)
+    fields = list(CENTRAL.unpack_from(record))
+    fields[11:13] = fields[11] + len(foreign), 3
+    record = CENTRAL.pack(*fields) + record[CENTRAL.size : extra_stop] + foreign + b"why"
+    for offset in (5, 2**32 - 2, 2**32 - 1, 2**50, 0, start):
+        moved = moved_record(record, offset)
+        assert unpack_member(moved, 0) == Member(b"k", offset, 9, 9, 7)
+        assert moved.endswith(foreign + b"why")
+        assert len(moved) == record_nbytes(moved, 0)
+        record = moved
 
 
 # --- Peers ------------------------------------------------------------------------------

@@ -56,6 +56,13 @@ def test_unsafe_names(name: str, path: Path) -> None:
     assert repr(name) in str(caught.value)
 
 
+def test_a_name_that_is_not_the_utf8_that_it_claims(path: Path) -> None:
+    """It is refused instead of guessed."""
+    path.write_bytes(packed({"é": b""}).replace("é".encode(), b"\xc3("))
+    with pytest.raises(CorruptStorageError, match="not UTF-8"):
+        contents(path)
+
+
 def test_duplicate_names(path: Path) -> None:
     """They are refused, with the option that takes the last one."""
     path.write_bytes(packed({"k": b"old", "l": b"new"}).replace(b"l", b"k"))

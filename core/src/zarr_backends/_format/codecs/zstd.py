@@ -116,17 +116,21 @@ class ZstdCodec:
                 or hold another number of bytes than a chunk has.
         """
         nbytes = self._exact_nbytes
+        content = self._single_frame(data) if nbytes else None
+        if content is not None and len(content) == nbytes:
+            return content
+        return self._decode_frames(memoryview(data))
+
+    def _single_frame(self, data: Buffer) -> bytes | None:
+        """Return what is one frame of a chunk's size; None where it is anything else."""
+        nbytes = self._exact_nbytes
         try:
-            if nbytes and frame_content_size(data) in (nbytes, _UNKNOWN):
-                content = _decompressor().decompress(
-                    data, max_output_size=nbytes, allow_extra_data=False
-                )
-                if len(content) == nbytes:
-                    return content
+            if frame_content_size(data) not in (nbytes, _UNKNOWN):
+                return None
+            return _decompressor().decompress(data, nbytes, allow_extra_data=False)
         except ZstdError:
             # There may be several frames; if not, it is found out what is wrong.
-            pass
-        return self._decode_frames(memoryview(data))
+            return None
 
     def decode_into(self, data: Buffer, out: NDArray[np.uint8]) -> None:
         """Write the content of every frame into `out`.
