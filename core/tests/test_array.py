@@ -329,3 +329,10 @@ def test_a_missing_array_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         zb.open(tmp_path / "nothing.zarr")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_fill_values_keep_their_last_bytes() -> None:
+    """NULs at the end of a string are part of it, in unwritten and in partly written chunks."""
+    array = zb.create("memory:", shape=4, chunks=4, dtype="string", fill_value="a\0")
+    array[1] = "b"
+    assert array[...].tolist() == ["a\0", "b", "a\0", "a\0"]

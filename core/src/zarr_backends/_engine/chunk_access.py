@@ -68,7 +68,7 @@ class ChunkAccess:
 
     def empty_chunk(self) -> ChunkArray:
         """Return a chunk of fill values."""
-        return np.full(self.chunk_shape, self.fill_value, dtype=self.dtype)
+        return self.pipeline.spec.filled()
 
     def decode(self, index: ChunkIndex, data: Buffer) -> ChunkArray:
         """Return the array of a chunk, which may be read-only.
@@ -154,6 +154,6 @@ def placed(block: ChunkArray, key: Any, spec: ChunkSpec) -> ChunkArray:
     """
     if block.shape == spec.shape:
         return block.astype(spec.dtype, copy=False)
-    chunk: ChunkArray = np.full(spec.shape, spec.fill_value, dtype=spec.dtype)
+    chunk = spec.filled()
     chunk[key] = block
     return chunk

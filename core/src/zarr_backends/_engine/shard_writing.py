@@ -63,9 +63,8 @@ def merge_shard(
 
 def _current(sharding: ShardingCodec, data: Buffer | None) -> NDArray[Any]:
     """Return an inner chunk as a writable array."""
-    spec = sharding.inner.spec
     if data is None:
-        return np.full(spec.shape, spec.fill_value, dtype=spec.dtype)
+        return sharding.inner.spec.filled()
     chunk = sharding.inner.decode(data)
     return chunk if chunk.flags.writeable else chunk.copy()
 

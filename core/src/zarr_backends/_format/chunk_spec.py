@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["ChunkSpec"]
 
@@ -28,6 +29,13 @@ class ChunkSpec:
     """Dtype as Zarr v2 stores elements; of v3 the same as `dtype`, as codecs say how."""
     fill_value: Any
     """Scalar of `dtype`."""
+
+    def filled(self) -> NDArray[Any]:
+        """Return a new chunk of fill values."""
+        chunk: NDArray[Any] = np.empty(self.shape, self.dtype)
+        # Not numpy.full, which cuts NULs off the end of strings and byte strings.
+        chunk[...] = self.fill_value
+        return chunk
 
     @property
     def nitems(self) -> int:

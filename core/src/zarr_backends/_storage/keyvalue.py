@@ -32,7 +32,14 @@ from typing import Any, ClassVar, NamedTuple, Self
 from zarr_backends._format.chunk_keys import DEFAULT_ENCODING, ChunkKeyEncoding, encoding_of
 from zarr_backends._storage.derived import CAPABILITIES
 from zarr_backends._storage.node_documents import read_document, write_document
-from zarr_backends.contract import Buffer, ChunkIndex, Snapshot, Transform, ZarrFormat
+from zarr_backends.contract import (
+    Buffer,
+    ChunkIndex,
+    Snapshot,
+    SupportsClose,
+    Transform,
+    ZarrFormat,
+)
 from zarr_backends.errors import (
     ArrayNotFoundError,
     ChunkNotFoundError,
@@ -209,6 +216,8 @@ class KeyValueBackend(ABC):
         """
         backend = cls.create(**options)
         if not backend.exists():
+            if isinstance(backend, SupportsClose):
+                backend.close()
             message = f"no array at {backend!r}"
             raise ArrayNotFoundError(message, backend=cls.backend_id)
         return backend

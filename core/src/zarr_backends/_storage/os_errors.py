@@ -67,6 +67,7 @@ def translated(error: OSError, *, backend: str, key: str) -> ZarrBackendsError:
     if isinstance(error, ZarrBackendsError):
         return error
     meaning = _MEANINGS.get(error.errno or 0, _OTHER)
-    message = f"key {key!r:.200}: {error}; {meaning.remedy}"
+    where = f"key {key!r:.200}: " if key else ""
+    message = f"{where}{error}; {meaning.remedy}"
     transient = True if error.errno in _TRANSIENT else None
     return meaning.error(message, backend=backend, key=key, transient=transient)

@@ -120,7 +120,7 @@ def _url_of(text: str, *, is_path: bool) -> tuple[str, str]:
     if not match[2]:
         if scheme not in DISTRIBUTION_OF_SCHEME and not installed().of_scheme(scheme):
             return "", ""
-        if is_path or (rest.startswith(("/", "\\")) and scheme != "file"):
+        if is_path or (rest.startswith(("/", "\\")) and scheme not in ("file", "zip")):
             message = (
                 f"{redact(text)!r:.80} is neither a url nor a path: write {scheme}://... "
                 f"as a str (pathlib cannot hold urls), or ./{scheme}:... for a file of that name"
