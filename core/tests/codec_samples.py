@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarr_backends._format.chunk_spec import ChunkSpec
-from zarr_backends._format.pipeline import CodecPipeline, build_pipeline
+from zarr_backends._format.chunks.spec import ChunkSpec
+from zarr_backends._format.codecs.pipeline import CodecPipeline, build_pipeline
 
 __all__ = [
     "BIG",

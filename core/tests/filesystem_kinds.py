@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zarr_backends._storage.filesystem import FilesystemBackend
-from zarr_backends._storage.inode_locks import WritableInodeLock
-from zarr_backends._storage.stripe_locks import StripeLock
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
+from zarr_backends._storage.filesystem.inode_locks import WritableInodeLock
+from zarr_backends._storage.filesystem.stripe_locks import StripeLock
 
 __all__ = ["CALLS", "NetworkBackend", "PortableBackend", "files_of"]
 

@@ -27,8 +27,8 @@ SHELVES = {
 """Each shelf, and the others that it may import."""
 
 EXCEPTIONS = {
-    (f"{PACKAGE}._storage.{module}", f"{PACKAGE}._format.chunk_keys")
-    for module in ("array_keys", "keyvalue")
+    (f"{PACKAGE}._storage.keyvalue.{module}", f"{PACKAGE}._format.chunks.keys")
+    for module in ("array_keys", "backend")
 }
 """The one bridge from storage to format: keys are named as the specification names them."""
 

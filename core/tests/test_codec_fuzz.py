@@ -37,7 +37,7 @@ from codec_samples import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zarr_backends._format.pipeline import CodecPipeline
+from zarr_backends._format.codecs.pipeline import CodecPipeline
 from zarr_backends.errors import ChunkCorruptionError
 
 ALL_CHAINS = {

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from zarr_backends import ConfigurationError
-from zarr_backends._format.array_metadata import ArrayMetadata
-from zarr_backends._format.auto_chunks import TARGET_NBYTES, auto_chunks
-from zarr_backends._format.chunk_keys import ChunkKeyEncoding
-from zarr_backends._format.codec_options import DEFAULT_ZSTD_LEVEL
-from zarr_backends._format.creation import new_metadata
+from zarr_backends._format.chunks.keys import ChunkKeyEncoding
+from zarr_backends._format.creation.auto_chunks import TARGET_NBYTES, auto_chunks
+from zarr_backends._format.creation.codec_options import DEFAULT_ZSTD_LEVEL
+from zarr_backends._format.creation.new_metadata import new_metadata
+from zarr_backends._format.metadata.array_metadata import ArrayMetadata
 
 LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
 ZSTD = {"name": "zstd", "configuration": {"level": DEFAULT_ZSTD_LEVEL, "checksum": False}}

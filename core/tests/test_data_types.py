@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from zarr_backends import ConfigurationError, MetadataError
-from zarr_backends._format.data_types import (
+from zarr_backends._format.data_types.data_type import (
     DataType,
     data_type_of,
     default_fill_value,
     parse_dtype,
     time_dtype,
 )
-from zarr_backends._format.data_types_v2 import from_v2, to_v2
-from zarr_backends._format.data_types_v3 import from_v3, to_v3
+from zarr_backends._format.data_types.v2 import from_v2, to_v2
+from zarr_backends._format.data_types.v3 import from_v3, to_v3
 
 STRING = np.dtypes.StringDType()
 POINT = np.dtype([("x", "<i4"), ("y", ">f8")])

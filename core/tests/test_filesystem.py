@@ -18,8 +18,8 @@ from filesystem_kinds import CALLS, PortableBackend, files_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zarr_backends._storage.file_reading import read_file
-from zarr_backends._storage.filesystem import FilesystemBackend
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
+from zarr_backends._storage.filesystem.reading import read_file
 from zarr_backends.contract import (
     Backend,
     SupportsAtomicUpdate,
@@ -427,7 +427,7 @@ def test_temporary_files_are_hidden_and_removed_later(
 
 FULL_DISK = """
 import resource, sys
-from zarr_backends._storage.filesystem import FilesystemBackend
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
 from zarr_backends.errors import StorageFullError
 backend = FilesystemBackend.create(path=sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))

@@ -21,10 +21,10 @@ import numpy as np
 import pytest
 from filesystem_kinds import NetworkBackend, PortableBackend, files_of
 
-from zarr_backends._storage.file_locks import lock_kind_of
-from zarr_backends._storage.filesystem import FilesystemBackend
-from zarr_backends._storage.inode_locks import InodeLock
-from zarr_backends._storage.stripe_locks import StripeLock
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
+from zarr_backends._storage.filesystem.inode_locks import InodeLock
+from zarr_backends._storage.filesystem.locks import lock_kind_of
+from zarr_backends._storage.filesystem.stripe_locks import StripeLock
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import StorageFullError
 
@@ -271,7 +271,7 @@ def test_the_lock_file_of_somebody_else_is_not_used(tmp_path: Path) -> None:
     """The fallback locks a file in the folder for temporary files, which is its own."""
     script = (
         "import sys\n"
-        "from zarr_backends._storage.stripe_locks import StripeLock\n"
+        "from zarr_backends._storage.filesystem.stripe_locks import StripeLock\n"
         "with StripeLock(sys.argv[1]): pass\n"
     )
     trap = tmp_path / f"zarr-backends-{os.getuid()}.lock"

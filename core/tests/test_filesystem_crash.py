@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from zarr_backends._storage.filesystem import FilesystemBackend
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="writers are forked")
 
@@ -19,8 +19,8 @@ KEYS = ("c/0/0", "c/0/1", "c/1/0")
 
 NURSERY = """
 import itertools, os, random, signal, sys, time
-from zarr_backends._storage.filesystem import FilesystemBackend
-from zarr_backends._storage.stripe_locks import StripeLock
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
+from zarr_backends._storage.filesystem.stripe_locks import StripeLock
 
 path, program, fsync, portable, seed = sys.argv[1:]
 if portable == "True":

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from filesystem_kinds import CALLS, PortableBackend, files_of
 
-from zarr_backends._storage.filesystem import FilesystemBackend
-from zarr_backends._storage.os_errors import translated
+from zarr_backends._storage.files.os_errors import translated
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
 from zarr_backends.errors import (
     BackendError,
     BackendTimeoutError,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zarr_backends._format.fill_check import is_fill
+from zarr_backends._format.fill_values.check import is_fill
 
 STRING = np.dtypes.StringDType()
 STRUCT = np.dtype([("x", "<i2"), ("y", ">f8"), ("z", "S3")])

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from zarr_backends import ConfigurationError, MetadataError
-from zarr_backends._format.fill_casting import cast_fill_value
-from zarr_backends._format.fill_values import decode_fill_value, encode_fill_value
+from zarr_backends._format.fill_values.casting import cast_fill_value
+from zarr_backends._format.fill_values.encoding import decode_fill_value, encode_fill_value
 
 STRING = np.dtypes.StringDType()
 POINT = np.dtype([("x", "<i4"), ("y", ">f8")])

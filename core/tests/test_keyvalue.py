@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from zarr_backends._storage.keyvalue import KeyValueBackend
+from zarr_backends._storage.keyvalue.backend import KeyValueBackend
 from zarr_backends.contract import (
     Backend,
     Buffer,

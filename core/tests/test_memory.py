@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from zarr_backends._storage.memory import MemoryBackend
+from zarr_backends._storage.memory.backend import MemoryBackend
 from zarr_backends.contract import (
     Backend,
     SupportsAtomicUpdate,

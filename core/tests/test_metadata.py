@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zarr_backends import ConfigurationError, MetadataError
-from zarr_backends._format.chunk_keys import ChunkKeyEncoding
-from zarr_backends._format.metadata import MAX_CHUNK_NBYTES, parse_metadata
+from zarr_backends._format.chunks.keys import ChunkKeyEncoding
+from zarr_backends._format.metadata.parsing import MAX_CHUNK_NBYTES, parse_metadata
 
 V3: dict[str, Any] = {
     "zarr_format": 3,

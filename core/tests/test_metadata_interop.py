@@ -13,9 +13,9 @@ import zarr
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import MemoryStore
 
-from zarr_backends._format.array_metadata import ArrayMetadata
-from zarr_backends._format.creation import new_metadata
-from zarr_backends._format.metadata import parse_metadata
+from zarr_backends._format.creation.new_metadata import new_metadata
+from zarr_backends._format.metadata.array_metadata import ArrayMetadata
+from zarr_backends._format.metadata.parsing import parse_metadata
 
 pytestmark = pytest.mark.filterwarnings(
     # zarr-python warns of every data type that the v3 specification does not have.

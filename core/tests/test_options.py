@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import zarr_backends as zb
-from zarr_backends._storage.options import check_options, parameters_of, type_text
+from zarr_backends._storage.registry.options import check_options, parameters_of, type_text
 
 
 class Plain:

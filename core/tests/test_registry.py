@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import zarr_backends as zb
-from zarr_backends._storage.published_backends import (
+from zarr_backends._storage.registry.published_backends import (
     DISTRIBUTION_OF_BACKEND,
     DISTRIBUTION_OF_SCHEME,
 )

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from zarr_backends import ConfigurationError
-from zarr_backends._format.chunk_grid import chunk_region, grid_indices, grid_shape
-from zarr_backends._format.indexing import (
+from zarr_backends._format.chunks.grid import chunk_region, grid_indices, grid_shape
+from zarr_backends._format.chunks.indexing import (
     basic_selection,
     orthogonal_selection,
     select,
     vectorized_selection,
 )
-from zarr_backends._format.selections import Selection
+from zarr_backends._format.chunks.selections import Selection
 
 SHAPES = npst.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=12)
 

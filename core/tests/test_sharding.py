@@ -19,8 +19,8 @@ from codec_samples import (
     sharding,
 )
 
-from zarr_backends._format.pipeline import CodecPipeline
-from zarr_backends._format.sharding import MISSING, ShardingCodec
+from zarr_backends._format.codecs.pipeline import CodecPipeline
+from zarr_backends._format.codecs.sharding import MISSING, ShardingCodec
 from zarr_backends.errors import ChunkCorruptionError, CodecError
 
 INNER = (3, 4)

@@ -16,10 +16,10 @@ from dict_backend import DictBackend
 from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import cpu, default_buffer_prototype
 
-from zarr_backends._storage.filesystem import FilesystemBackend
-from zarr_backends._storage.memory import MemoryBackend
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
+from zarr_backends._storage.memory.backend import MemoryBackend
 from zarr_backends._storage.zarr_store import BackendStore, zarr_store
-from zarr_backends._storage.zip import ZipBackend
+from zarr_backends._storage.zip.backend import ZipBackend
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import InvalidBackendError, NetworkError
 

@@ -20,8 +20,8 @@ from dict_backend import DictBackend
 from zarr.abc.store import RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import cpu, default_buffer_prototype
 
-from zarr_backends._storage.filesystem import FilesystemBackend
-from zarr_backends._storage.memory import MemoryBackend
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
+from zarr_backends._storage.memory.backend import MemoryBackend
 from zarr_backends._storage.zarr_store import BackendStore, zarr_store
 from zarr_backends.contract import Buffer
 

@@ -12,7 +12,7 @@ import zarr
 from bare_backend import BareBackend
 from zarr.core.buffer import cpu
 
-from zarr_backends._storage.array_keys import ArrayKeys
+from zarr_backends._storage.keyvalue.array_keys import ArrayKeys
 from zarr_backends._storage.zarr_store import BackendStore, zarr_store
 from zarr_backends.contract import Buffer, ChunkIndex, SupportsKeys
 from zarr_backends.errors import ConfigurationError, MetadataError, NetworkError

@@ -17,10 +17,10 @@ from zarr.testing.stateful import ZarrHierarchyStateMachine, ZarrStoreStateMachi
 from zarr.testing.store import StoreTests
 from zarr.testing.strategies import keys
 
-from zarr_backends._storage.filesystem import FilesystemBackend
-from zarr_backends._storage.memory import MemoryBackend
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
+from zarr_backends._storage.memory.backend import MemoryBackend
 from zarr_backends._storage.zarr_store import BackendStore, zarr_store
-from zarr_backends._storage.zip import ZipBackend
+from zarr_backends._storage.zip.backend import ZipBackend
 
 
 class StoreSuite(StoreTests[BackendStore, cpu.Buffer]):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zip_samples import unpacked
 
-from zarr_backends._storage.zip import ZipBackend
+from zarr_backends._storage.zip.backend import ZipBackend
 from zarr_backends.contract import (
     Backend,
     SupportsAtomicUpdate,

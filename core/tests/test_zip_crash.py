@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from zarr_backends._storage.zip import ZipBackend
+from zarr_backends._storage.zip.backend import ZipBackend
 
 KILLS = 200
 KEYS = 8

@@ -15,16 +15,16 @@ import zarr
 from zarr.core.buffer import Buffer
 from zip_samples import VALUES, assembled, contents, packed, unpacked
 
-from zarr_backends._storage.zip import ZipBackend
-from zarr_backends._storage.zip_new_records import (
+from zarr_backends._storage.zip.backend import ZipBackend
+from zarr_backends._storage.zip.new_records import (
     central_record,
     end_records,
     local_header,
     moved_record,
 )
-from zarr_backends._storage.zip_records import CENTRAL, END, Member, record_nbytes, unpack_member
-from zarr_backends._storage.zip_rewrite import NextArchive
-from zarr_backends._storage.zip_side_file import SideFile
+from zarr_backends._storage.zip.records import CENTRAL, END, Member, record_nbytes, unpack_member
+from zarr_backends._storage.zip.rewrite import NextArchive
+from zarr_backends._storage.zip.side_file import SideFile
 from zarr_backends.errors import CorruptStorageError
 
 

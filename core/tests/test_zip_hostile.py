@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from zip_samples import VALUES, altered, assembled, contents, packed
 
-from zarr_backends._storage.zip import ZipBackend
-from zarr_backends._storage.zip_new_records import end_records, local_header
-from zarr_backends._storage.zip_records import END, END64, LOCATOR64, Member
+from zarr_backends._storage.zip.backend import ZipBackend
+from zarr_backends._storage.zip.new_records import end_records, local_header
+from zarr_backends._storage.zip.records import END, END64, LOCATOR64, Member
 from zarr_backends.errors import CorruptStorageError, ZarrBackendsError
 
 

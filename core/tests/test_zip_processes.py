@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 from zip_samples import unpacked
 
-from zarr_backends._storage.zip import ZipBackend
-from zarr_backends._storage.zip_archive import ZipArchive
+from zarr_backends._storage.zip.archive import ZipArchive
+from zarr_backends._storage.zip.backend import ZipBackend
 from zarr_backends.errors import ConflictError
 
 Values = dict[str, bytes | None]
 
-IMPORT = "from zarr_backends._storage.zip import ZipBackend\n"
+IMPORT = "from zarr_backends._storage.zip.backend import ZipBackend\n"
 
 
 @pytest.fixture
@@ -275,8 +275,8 @@ FALLBACKS = """
 for name in ("pread", "pwrite", "copy_file_range"):
     if hasattr(os, name):
         delattr(os, name)
-from zarr_backends._storage import zip_locks
-from zarr_backends._storage.zip import ZipBackend
+from zarr_backends._storage.zip import locks as zip_locks
+from zarr_backends._storage.zip.backend import ZipBackend
 zip_locks.fcntl = None
 with ZipBackend.create(path=path) as backend:
     assert backend.get("a") == b"a0"

@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from zarr_backends._storage.zip import ZipBackend
-from zarr_backends._storage.zip_new_records import central_record, end_records, local_header
-from zarr_backends._storage.zip_records import CENTRAL, LOCAL, Member
+from zarr_backends._storage.zip.backend import ZipBackend
+from zarr_backends._storage.zip.new_records import central_record, end_records, local_header
+from zarr_backends._storage.zip.records import CENTRAL, LOCAL, Member
 
 __all__ = ["VALUES", "altered", "assembled", "contents", "packed", "unpacked"]
 

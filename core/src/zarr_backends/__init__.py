@@ -11,9 +11,9 @@ from zarr_backends._api import Target, copy, create, open, zarr_store  # noqa: A
 from zarr_backends._engine.array import Array
 from zarr_backends._engine.attributes import Attributes
 from zarr_backends._engine.info import ArrayInfo
-from zarr_backends._storage.backend_info import BackendInfo, backend_info
-from zarr_backends._storage.keyvalue import KeyValueBackend
-from zarr_backends._storage.registry import (
+from zarr_backends._storage.keyvalue.backend import KeyValueBackend
+from zarr_backends._storage.registry.backend_info import BackendInfo, backend_info
+from zarr_backends._storage.registry.registered import (
     get_backend,
     is_registered,
     list_backends,

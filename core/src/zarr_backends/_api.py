@@ -11,9 +11,9 @@ from numpy.typing import DTypeLike
 from zarr_backends._engine.array import Array
 from zarr_backends._engine.creation import create_array, open_array
 from zarr_backends._engine.transfer import Progress, copy_array
-from zarr_backends._format.creation import new_metadata
-from zarr_backends._storage.keyvalue import KeyValueBackend
-from zarr_backends._storage.options import check_options
+from zarr_backends._format.creation.new_metadata import new_metadata
+from zarr_backends._storage.keyvalue.backend import KeyValueBackend
+from zarr_backends._storage.registry.options import check_options
 from zarr_backends._storage.urls import resolve
 from zarr_backends.contract import Backend, SupportsClose, SupportsKeys
 from zarr_backends.errors import ConfigurationError

@@ -19,9 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 import zarr_backends
-from zarr_backends._storage.backend_info import BackendInfo, backend_info
-from zarr_backends._storage.installed import installed
-from zarr_backends._storage.registry import is_registered, list_backends
+from zarr_backends._storage.registry.backend_info import BackendInfo, backend_info
+from zarr_backends._storage.registry.installed import installed
+from zarr_backends._storage.registry.registered import is_registered, list_backends
 from zarr_backends.errors import ZarrBackendsError
 
 __all__ = ["commands"]

@@ -17,10 +17,10 @@ from zarr_backends._engine.reading import read_element, read_selection
 from zarr_backends._engine.resizing import resize_stored
 from zarr_backends._engine.views import OrthogonalIndex, VectorizedIndex
 from zarr_backends._engine.writing import write_selection
-from zarr_backends._format.chunk_grid import Region, Shape, chunk_region, grid_indices
-from zarr_backends._format.indexing import basic_selection, is_element, select
-from zarr_backends._format.metadata import ArrayMetadata, parse_metadata
-from zarr_backends._format.selections import Selection
+from zarr_backends._format.chunks.grid import Region, Shape, chunk_region, grid_indices
+from zarr_backends._format.chunks.indexing import basic_selection, is_element, select
+from zarr_backends._format.chunks.selections import Selection
+from zarr_backends._format.metadata.parsing import ArrayMetadata, parse_metadata
 from zarr_backends.contract import Backend, SupportsClose, SupportsFlush
 from zarr_backends.errors import ConfigurationError, PermissionDeniedError
 

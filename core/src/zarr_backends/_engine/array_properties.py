@@ -9,7 +9,7 @@ import numpy as np
 
 from zarr_backends._engine.chunk_access import ChunkAccess
 from zarr_backends._engine.info import ArrayInfo, describe, stored_nbytes
-from zarr_backends._format.chunk_grid import Shape, nchunks
+from zarr_backends._format.chunks.grid import Shape, nchunks
 from zarr_backends.contract import Backend
 
 __all__ = ["ArrayProperties"]

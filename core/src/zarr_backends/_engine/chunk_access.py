@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from zarr_backends._engine.locks import locks_of
 from zarr_backends._engine.scheduling import default_concurrency
-from zarr_backends._format.chunk_grid import Shape
-from zarr_backends._format.chunk_spec import ChunkSpec
-from zarr_backends._format.fill_check import is_fill
-from zarr_backends._format.metadata import ArrayMetadata
-from zarr_backends._format.pipeline import CodecPipeline, build_pipeline
+from zarr_backends._format.chunks.grid import Shape
+from zarr_backends._format.chunks.spec import ChunkSpec
+from zarr_backends._format.codecs.pipeline import CodecPipeline, build_pipeline
+from zarr_backends._format.fill_values.check import is_fill
+from zarr_backends._format.metadata.parsing import ArrayMetadata
 from zarr_backends.contract import (
     Backend,
     Buffer,

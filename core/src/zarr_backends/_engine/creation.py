@@ -11,7 +11,7 @@ import re
 
 from zarr_backends._engine.array import Array
 from zarr_backends._engine.scheduling import run
-from zarr_backends._format.metadata import ArrayMetadata, parse_metadata
+from zarr_backends._format.metadata.parsing import ArrayMetadata, parse_metadata
 from zarr_backends.contract import Backend, SupportsKeys
 from zarr_backends.errors import ArrayExistsError, ArrayNotFoundError, MetadataNotFoundError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from zarr_backends._engine.chunk_access import ChunkAccess
 from zarr_backends._engine.scheduling import run
-from zarr_backends._format.chunk_grid import Shape, nchunks
+from zarr_backends._format.chunks.grid import Shape, nchunks
 from zarr_backends.contract import ChunkIndex, SupportsSizes
 from zarr_backends.errors import ChunkNotFoundError
 

@@ -17,8 +17,8 @@ from zarr_backends._engine.batching import grouped
 from zarr_backends._engine.chunk_access import ChunkAccess, locate
 from zarr_backends._engine.scheduling import run
 from zarr_backends._engine.shard_reading import read_shard
-from zarr_backends._format.chunk_grid import Shape
-from zarr_backends._format.selections import Projection, Selection
+from zarr_backends._format.chunks.grid import Shape
+from zarr_backends._format.chunks.selections import Projection, Selection
 from zarr_backends.contract import Buffer, SupportsBatches
 from zarr_backends.errors import ChunkNotFoundError, CodecError, ConfigurationError
 

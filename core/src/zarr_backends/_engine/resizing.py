@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from zarr_backends._engine.chunk_access import ChunkAccess
 from zarr_backends._engine.scheduling import run
-from zarr_backends._format.chunk_grid import Shape
-from zarr_backends._format.metadata import ArrayMetadata
+from zarr_backends._format.chunks.grid import Shape
+from zarr_backends._format.metadata.parsing import ArrayMetadata
 from zarr_backends.contract import ChunkIndex, SupportsTransactions
 
 __all__ = ["resize_stored"]

@@ -24,8 +24,8 @@ from zarr_backends._engine.shard_sources import (
     ShardSource,
     open_source,
 )
-from zarr_backends._format.selections import Projection, Selection
-from zarr_backends._format.sharding import MISSING, ShardingCodec
+from zarr_backends._format.chunks.selections import Projection, Selection
+from zarr_backends._format.codecs.sharding import MISSING, ShardingCodec
 from zarr_backends.contract import Buffer, ChunkIndex
 from zarr_backends.errors import ChunkNotFoundError, CodecError
 

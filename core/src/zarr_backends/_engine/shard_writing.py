@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from zarr_backends._engine.chunk_access import placed
 from zarr_backends._engine.scheduling import run
-from zarr_backends._format.fill_check import is_fill
-from zarr_backends._format.selections import Projection, Selection
-from zarr_backends._format.sharding import MISSING, ShardingCodec
+from zarr_backends._format.chunks.selections import Projection, Selection
+from zarr_backends._format.codecs.sharding import MISSING, ShardingCodec
+from zarr_backends._format.fill_values.check import is_fill
 from zarr_backends.contract import Buffer, ChunkIndex
 
 __all__ = ["merge_shard"]

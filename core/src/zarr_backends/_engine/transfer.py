@@ -12,7 +12,7 @@ from contextlib import suppress
 from zarr_backends._engine.array import Array
 from zarr_backends._engine.creation import create_array
 from zarr_backends._engine.scheduling import run
-from zarr_backends._format.metadata import parse_metadata
+from zarr_backends._format.metadata.parsing import parse_metadata
 from zarr_backends.contract import Backend, ChunkIndex
 from zarr_backends.errors import ChunkNotFoundError
 

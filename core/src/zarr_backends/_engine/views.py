@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zarr_backends._format.chunk_grid import Shape
-from zarr_backends._format.indexing import orthogonal_selection, vectorized_selection
-from zarr_backends._format.selections import Selection
+from zarr_backends._format.chunks.grid import Shape
+from zarr_backends._format.chunks.indexing import orthogonal_selection, vectorized_selection
+from zarr_backends._format.chunks.selections import Selection
 
 __all__ = ["OrthogonalIndex", "VectorizedIndex"]
 

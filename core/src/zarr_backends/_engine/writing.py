@@ -16,7 +16,7 @@ from zarr_backends._engine.batching import grouped
 from zarr_backends._engine.chunk_access import ChunkAccess, locate, placed
 from zarr_backends._engine.scheduling import run
 from zarr_backends._engine.shard_writing import merge_shard
-from zarr_backends._format.selections import Projection, Selection
+from zarr_backends._format.chunks.selections import Projection, Selection
 from zarr_backends.contract import Buffer, ChunkIndex, SupportsBatches
 from zarr_backends.errors import CodecError
 

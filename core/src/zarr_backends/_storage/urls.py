@@ -13,12 +13,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
-from zarr_backends._storage.conformance import fault_of
-from zarr_backends._storage.installed import backend_of_scheme, installed
-from zarr_backends._storage.options import parameters_of
-from zarr_backends._storage.published_backends import DISTRIBUTION_OF_SCHEME
 from zarr_backends._storage.redaction import redact
-from zarr_backends._storage.registry import get_backend
+from zarr_backends._storage.registry.conformance import fault_of
+from zarr_backends._storage.registry.installed import backend_of_scheme, installed
+from zarr_backends._storage.registry.options import parameters_of
+from zarr_backends._storage.registry.published_backends import DISTRIBUTION_OF_SCHEME
+from zarr_backends._storage.registry.registered import get_backend
 from zarr_backends.contract import Backend, SupportsUrls
 from zarr_backends.errors import ConfigurationError, InvalidBackendError, ZarrBackendsError
 

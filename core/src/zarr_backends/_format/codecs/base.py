@@ -19,7 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from zarr_backends._format.chunk_spec import ChunkSpec
+from zarr_backends._format.chunks.spec import ChunkSpec
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import ChunkCorruptionError
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarr_backends._format.chunk_spec import ChunkSpec
+from zarr_backends._format.chunks.spec import ChunkSpec
 from zarr_backends._format.codecs.base import Extent
 from zarr_backends._format.codecs.options import Options
 from zarr_backends.contract import Buffer

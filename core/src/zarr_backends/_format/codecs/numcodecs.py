@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from zarr_backends._format.codecs.base import Extent
 from zarr_backends._format.codecs.numcodecs_kin import KIN, UNKNOWN, Kin
 from zarr_backends._format.codecs.options import Options
-from zarr_backends._format.members import show
+from zarr_backends._format.metadata.members import show
 from zarr_backends.contract import Buffer, contiguous_view
 from zarr_backends.errors import ChunkCorruptionError, CodecError
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from zarr_backends._format.members import show
+from zarr_backends._format.metadata.members import show
 from zarr_backends.errors import CodecError
 
 __all__ = ["Options"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
-from zarr_backends._format.chunk_spec import ChunkSpec
+from zarr_backends._format.chunks.spec import ChunkSpec
 from zarr_backends._format.codecs.base import (
     ArrayArrayCodec,
     ArrayBytesCodec,

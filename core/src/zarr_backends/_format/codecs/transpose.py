@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zarr_backends._format.chunk_spec import ChunkSpec
+from zarr_backends._format.chunks.spec import ChunkSpec
 from zarr_backends._format.codecs.options import Options
 
 __all__ = ["TransposeCodec"]

@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from zarr_backends._format.chunk_spec import ChunkSpec
+from zarr_backends._format.chunks.spec import ChunkSpec
 from zarr_backends._format.codecs.base import Extent
 from zarr_backends._format.codecs.options import Options
-from zarr_backends._format.members import MAX_CHUNK_NBYTES
+from zarr_backends._format.metadata.members import MAX_CHUNK_NBYTES
 from zarr_backends.contract import Buffer
 from zarr_backends.errors import ChunkCorruptionError, CodecError
 

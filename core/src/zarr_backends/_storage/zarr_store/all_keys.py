@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zarr_backends._storage.keyvalue import KeyValueBackend
+from zarr_backends._storage.keyvalue.backend import KeyValueBackend
 from zarr_backends.contract import Buffer, SupportsKeys
 
 __all__ = ["has_own", "with_all_primitives"]

@@ -10,7 +10,7 @@ from zarr.abc.buffer import Buffer, BufferPrototype
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 
 from zarr_backends import contract
-from zarr_backends._storage.keyvalue import KeyValueBackend
+from zarr_backends._storage.keyvalue.backend import KeyValueBackend
 
 __all__ = ["buffer_of", "bytes_of", "call_for"]
 

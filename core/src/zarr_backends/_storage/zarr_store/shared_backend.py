@@ -18,8 +18,8 @@ from threading import RLock
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from zarr_backends._storage.array_keys import ArrayKeys
-from zarr_backends._storage.keyvalue import KeyValueBackend
+from zarr_backends._storage.keyvalue.array_keys import ArrayKeys
+from zarr_backends._storage.keyvalue.backend import KeyValueBackend
 from zarr_backends._storage.zarr_store.all_keys import with_all_primitives
 from zarr_backends.contract import Backend, SupportsClose, SupportsFlush, SupportsKeys
 from zarr_backends.errors import InvalidBackendError

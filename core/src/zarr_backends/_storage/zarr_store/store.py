@@ -17,7 +17,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.buffer import default_buffer_prototype
 
 from zarr_backends import contract
-from zarr_backends._storage.keyvalue import KeyValueBackend
+from zarr_backends._storage.keyvalue.backend import KeyValueBackend
 from zarr_backends._storage.zarr_store.all_keys import has_own
 from zarr_backends._storage.zarr_store.buffers import buffer_of, bytes_of, call_for
 from zarr_backends._storage.zarr_store.shared_backend import SharedBackend

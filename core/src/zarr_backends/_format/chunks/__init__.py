@@ -1,0 +1,1 @@
+"""The chunk grid: its shape, its keys, and how selections fall on it."""

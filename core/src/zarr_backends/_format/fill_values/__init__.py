@@ -1,0 +1,1 @@
+"""Fill values: how documents write them, and which chunks are nothing else."""

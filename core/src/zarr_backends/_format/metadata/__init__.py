@@ -1,0 +1,1 @@
+"""The metadata documents of both formats, and the one model of both."""

@@ -1,0 +1,1 @@
+"""What every backend over files of the operating system needs."""

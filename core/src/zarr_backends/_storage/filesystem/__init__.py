@@ -1,0 +1,1 @@
+"""A folder of plain Zarr files: the backend, and what makes it safe."""

@@ -1,0 +1,1 @@
+"""Arrays over string keys: the base of most backends."""

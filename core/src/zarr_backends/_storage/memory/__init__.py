@@ -1,0 +1,1 @@
+"""Arrays in the memory of this process."""

@@ -1,0 +1,1 @@
+"""Backends by id: what is registered, installed, usable, and what is wrong."""

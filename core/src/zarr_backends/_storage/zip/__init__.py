@@ -1,0 +1,1 @@
+"""One archive: the backend, and reading and rewriting the format of ZIP."""
