@@ -122,7 +122,8 @@ def test_killed_writers_leave_whole_values(
             process.stdin.flush()
             assert process.stdout.readline() == "killed\n"
             assert_whole(backend, may_be_absent=may_be_absent)
-    assert age_temporary_files(tmp_path) > 0
+    # Of two hundred kills some land inside a write; of fewer perhaps none.
+    assert age_temporary_files(tmp_path) > 0 or kills < 200
     keys = set(backend.list_keys())
     found = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert found == {tmp_path / key for key in keys}

@@ -55,6 +55,7 @@ class ChunkAccess:
         self.pipeline: CodecPipeline = build_pipeline(metadata.codecs, metadata.chunk_spec())
         wish = getattr(backend, "max_concurrency", None)
         self.concurrency: int = wish or default_concurrency()
+        self.is_local = wish is None
         self._atomic = backend if isinstance(backend, SupportsAtomicUpdate) else None
         self.batches = backend if isinstance(backend, SupportsBatches) else None
         self._locks = None if self._atomic else locks_of(backend)
@@ -108,7 +109,7 @@ class ChunkAccess:
             self._atomic.update_chunk(index, transform)
         elif self._locks is not None:
             with self._locks[index]:
-                self._store(index, transform(self._read(index)))
+                self._store(index, transform(self.fetch(index)))
 
     def update_array(self, index: ChunkIndex, change: Callable[[ChunkArray], None]) -> None:
         """Change a chunk's array in place, losing no other update."""
@@ -122,7 +123,7 @@ class ChunkAccess:
 
         self.update(index, transform)
 
-    def _read(self, index: ChunkIndex) -> Buffer | None:
+    def fetch(self, index: ChunkIndex) -> Buffer | None:
         """Return a chunk's bytes, None where it is not stored."""
         try:
             return self.backend.read_chunk(index)

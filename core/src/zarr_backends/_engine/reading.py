@@ -48,6 +48,9 @@ def read_selection(access: ChunkAccess, selection: Selection) -> NDArray[Any]:
     elif access.batches is not None:
         work = _batch_reader(access.batches, _putter(access, selection, out))
         run(work, grouped(projections), access.concurrency)
+    elif access.is_local and access.pipeline.decodes_many:
+        group = _group_reader(access, selection, out)
+        run(group, grouped(projections), access.concurrency)
     else:
         run(_reader(access, _putter(access, selection, out)), projections, access.concurrency)
     return out.reshape(selection.result_shape)
@@ -74,15 +77,33 @@ def read_element(access: ChunkAccess, key: tuple[int, ...]) -> Any:
 
 def _reader(access: ChunkAccess, put: _Put) -> Callable[[Projection], None]:
     """Return the function that reads one chunk."""
-    read_chunk = access.backend.read_chunk
+    fetch = access.fetch
 
     def read(projection: Projection) -> None:
-        data: Buffer | None
-        try:
-            data = read_chunk(projection[0])
-        except ChunkNotFoundError:
-            data = None
-        put(projection, data)
+        put(projection, fetch(projection[0]))
+
+    return read
+
+
+def _group_reader(
+    access: ChunkAccess, selection: Selection, out: NDArray[Any]
+) -> Callable[[list[Projection]], None]:
+    """Return the function that reads several small chunks and decodes them in one call."""
+    put, numpy_key = _putter(access, selection, out), selection.numpy_key
+    fetch, decode_many = access.fetch, access.pipeline.decode_many
+    fill_value = access.fill_value
+
+    def read(group: list[Projection]) -> None:
+        chunks = [fetch(projection[0]) for projection in group]
+        stored = [data for data in chunks if data is not None]
+        arrays = decode_many(stored) if len(stored) > 1 else None
+        if arrays is None:
+            for projection, data in zip(group, chunks, strict=True):
+                put(projection, data)
+            return
+        decoded = iter(arrays)
+        for (_, chunk_key, out_key, _), data in zip(group, chunks, strict=True):
+            out[out_key] = fill_value if data is None else next(decoded)[numpy_key(chunk_key)]
 
     return read
 

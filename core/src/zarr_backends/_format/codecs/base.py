@@ -13,6 +13,7 @@ Source: Zarr core specification 3, "Codecs".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -29,6 +30,7 @@ __all__ = [
     "BytesBytesCodec",
     "ChunkPipeline",
     "DecodesInto",
+    "DecodesMany",
     "Extent",
 ]
 
@@ -157,6 +159,22 @@ class DecodesInto(Protocol):
 
         Raises:
             ChunkCorruptionError: The bytes are not one chunk; `out` may have been changed.
+        """
+        ...
+
+
+@runtime_checkable
+class DecodesMany(Protocol):
+    """A bytes-to-bytes codec that can decode several chunks in one call of its library.
+
+    That spares small chunks most of the time that threads spend on waiting for the
+    interpreter lock, which each call gives away and takes back.
+    """
+
+    def decode_many(self, chunks: Sequence[Buffer]) -> list[memoryview] | None:
+        """Return the data of several chunks, or None where one of them is unusual or damaged.
+
+        What is wrong is then said by decoding them one by one.
         """
         ...
 

@@ -24,6 +24,7 @@ from zarr_backends._format.codecs.base import (
     ArrayBytesCodec,
     BytesBytesCodec,
     DecodesInto,
+    DecodesMany,
     Extent,
 )
 from zarr_backends._format.codecs.bytes import BytesCodec
@@ -37,6 +38,10 @@ __all__ = ["CodecPipeline"]
 _DIRECT_NBYTES = 192 * 2**10
 """Bytes of the smallest chunk that is decompressed in place. For smaller ones it takes
 longer to prepare that than to copy them."""
+
+
+_MANY_NBYTES = 128 * 2**10
+"""Bytes of the largest chunk that is decoded together with others."""
 
 
 class CodecPipeline:
@@ -142,9 +147,39 @@ class CodecPipeline:
         except MemoryError as error:
             raise self._too_large() from error
 
-    def _decode(self, data: Buffer) -> NDArray[Any]:
+    @property
+    def decodes_many(self) -> bool:
+        """Whether `decode_many` is worth calling: chunks are small and a codec can do it."""
+        nbytes = self.spec.nbytes or 0
+        is_small = 0 < nbytes <= _MANY_NBYTES
+        return (
+            is_small and bool(self._compressors) and isinstance(self._compressors[-1], DecodesMany)
+        )
+
+    def decode_many(self, chunks: Sequence[Buffer]) -> list[NDArray[Any]] | None:
+        """Return several chunks, or None where they have to be decoded one by one.
+
+        Args:
+            chunks: Bytes of each.
+
+        Returns:
+            Arrays as `decode` gives them. None says nothing about the chunks: decoding them
+            one by one may succeed, or says what is wrong.
+        """
+        codec = self._compressors[-1]
+        if not isinstance(codec, DecodesMany):
+            return None
+        contents = codec.decode_many(chunks)
+        if contents is None:
+            return None
+        decoded = [self._decode(content, self._undo_bytes[1:]) for content in contents]
+        return [chunk.astype(self.spec.dtype, copy=False) for chunk in decoded]
+
+    def _decode(
+        self, data: Buffer, undo_bytes: Sequence[Callable[[Buffer], Buffer]] | None = None
+    ) -> NDArray[Any]:
         """Return a chunk that may still be in another byte order."""
-        for undo in self._undo_bytes:
+        for undo in self._undo_bytes if undo_bytes is None else undo_bytes:
             data = undo(data)
         chunk = self._serializer.decode(data)
         for undo_array in self._undo_arrays:

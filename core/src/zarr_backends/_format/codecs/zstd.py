@@ -12,7 +12,7 @@ Source: zstd codec specification 1; RFC 8878, section 3.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -149,6 +149,19 @@ class ZstdCodec:
         except (ZstdError, ChunkCorruptionError):
             pass
         out[:] = np.frombuffer(self.decode(data), np.uint8)
+
+    def decode_many(self, chunks: Sequence[Buffer]) -> list[memoryview] | None:
+        """Return the content of several chunks that are one frame each; None for any other."""
+        try:
+            for data in chunks:
+                # The library stops behind the first frame and does not look further.
+                whole = frame_content_size(data) == self._exact_nbytes
+                if not whole or frame_end(memoryview(data), 0) != len(data):
+                    return None
+            found: Any = _decompressor().multi_decompress_to_buffer(list(chunks), threads=1)
+        except (ZstdError, ChunkCorruptionError):
+            return None
+        return [memoryview(content) for content in found]
 
     def _decode_frames(self, data: memoryview) -> bytes:
         """Return the content of every frame; the way that works always, and says what fails.
