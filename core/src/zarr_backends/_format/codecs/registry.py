@@ -7,7 +7,6 @@ the core can do by itself it does, under whichever name; all else is numcodecs'.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 
 from zarr_backends._format.chunks.spec import ChunkSpec
 from zarr_backends._format.codecs.base import (
@@ -90,6 +89,8 @@ def bytes_bytes(name: str) -> BuildBytesBytes:
     if name.startswith(("v2:", "numcodecs.")):
         return _OWN.get(numcodecs_id(name), NumcodecsCodec.build)
     known = [*ARRAY_ARRAY, *ARRAY_BYTES, *_OF_V3, "sharding_indexed"]
+    from difflib import get_close_matches  # noqa: PLC0415  # only for messages, and slow to import
+
     nearest = get_close_matches(name, known, 1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}"
     message = f"codec {name!r:.80} is not known; {hint}"

@@ -8,8 +8,6 @@ Source: gzip codec specification 1; RFC 1950, RFC 1952. The others are numcodecs
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -27,8 +25,12 @@ _GZIP_WINDOW = 31
 _LZMA_MEMORY_NBYTES = 256 * 2**20
 """Memory that decompressing LZMA may take; its highest level needs 65 MiB."""
 
-_ERRORS = (zlib.error, lzma.LZMAError, OSError, ValueError, TypeError, EOFError)
-"""What the compressors raise for data or settings that they cannot do with."""
+
+def _errors() -> tuple[type[Exception], ...]:
+    """Return what the compressors raise for data or settings that they cannot do with."""
+    import lzma  # noqa: PLC0415  # as below
+
+    return (zlib.error, lzma.LZMAError, OSError, ValueError, TypeError, EOFError)
 
 
 class StandardCompressor:
@@ -76,12 +78,16 @@ class StandardCompressor:
     @classmethod
     def bz2(cls, options: Options, decoded: Extent) -> StandardCompressor:
         """Build the codec ``bz2``."""
+        import bz2  # noqa: PLC0415  # of rare arrays, and no small part of importing the core
+
         level = options.integer("level", 1, 1, 9)
         return cls("bz2", decoded, lambda data: bz2.compress(data, level), bz2.BZ2Decompressor)
 
     @classmethod
     def lzma(cls, options: Options, decoded: Extent) -> StandardCompressor:
         """Build the codec ``lzma``; its options are those of Python's module."""
+        import lzma  # noqa: PLC0415  # of rare arrays, and no small part of importing the core
+
         container = options.integer("format", lzma.FORMAT_XZ, lzma.FORMAT_XZ, lzma.FORMAT_RAW)
         check = options.integer("check", -1, -1, 15)
         preset = options.take("preset")
@@ -102,7 +108,7 @@ class StandardCompressor:
         """
         try:
             return self._compress(data)
-        except _ERRORS as error:
+        except _errors() as error:
             message = f"{self._name}: {len(data)} bytes cannot be compressed: {error}"
             raise CodecError(message) from error
 
@@ -115,7 +121,7 @@ class StandardCompressor:
         """
         try:
             return self._decode_streams(data)
-        except _ERRORS as error:
+        except _errors() as error:
             if isinstance(error, ChunkCorruptionError):
                 raise
             message = f"{self._name}: {len(data)} bytes cannot be decompressed: {error}"

@@ -8,7 +8,6 @@ written as its counterpart of the other where it has one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -143,6 +142,8 @@ def _named(name: str, option: str) -> dict[str, Any]:
         return {"id": name, **_DEFAULTS[name]}
     if name in ("bytes", "crc32c", "vlen-utf8", "vlen-bytes"):
         return {"name": name}
+    from difflib import get_close_matches  # noqa: PLC0415  # only for messages, and slow to import
+
     nearest = get_close_matches(name, _DEFAULTS, 1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     message = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from typing import Any
 
 import numpy as np
@@ -55,6 +54,8 @@ def read_bytes(value: object, dtype: np.dtype[Any]) -> bytes:
     """
     if is_zero(value):
         return b""
+    from base64 import b64decode  # noqa: PLC0415  # for few data types, and slow to import
+
     try:
         return b64decode(value, validate=True) if isinstance(value, str) else _byte_list(value)
     except (TypeError, ValueError, OverflowError):
@@ -101,4 +102,6 @@ def pad_bytes(raw: bytes, dtype: np.dtype[Any], value: object) -> Any:
 
 def write_bytes(raw: bytes) -> str:
     """Write bytes."""
+    from base64 import b64encode  # noqa: PLC0415  # for few data types, and slow to import
+
     return b64encode(raw).decode("ascii")

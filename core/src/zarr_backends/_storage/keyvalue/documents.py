@@ -1,12 +1,12 @@
 """Metadata documents as bytes: JSON that is written strictly and read with care.
 
 Reading accepts a bare ``NaN`` (zarr-python writes it into attributes) but is bounded in
-size and depth; writing refuses what other readers could not parse.
+size and depth; writing refuses what other readers could not parse. The parser is imported
+when it is first needed, as it is a good part of what importing this package costs.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +36,8 @@ def decode_document(raw: Buffer, key: str) -> dict[str, Any]:
     if len(raw) > MAX_DOCUMENT_NBYTES:
         message = f"{key} has {len(raw)} bytes; metadata over {MAX_DOCUMENT_NBYTES} is refused"
         raise MetadataError(message, key=key)
+    import json  # noqa: PLC0415  # see above
+
     try:
         document = json.loads(bytes(raw).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -61,6 +63,8 @@ def encode_document(document: Mapping[str, Any], key: str) -> bytes:
     Raises:
         MetadataError: `document` holds something that JSON has no word for.
     """
+    import json  # noqa: PLC0415  # see above
+
     try:
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
         return text.encode()
