@@ -16,7 +16,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -184,6 +183,8 @@ def _qualified(word: str) -> str:
 
 def _matches(qualified_id: str, patterns: Iterable[str]) -> bool:
     """Whether one of the patterns matches."""
+    from fnmatch import fnmatchcase  # noqa: PLC0415  # needed at a scan only, not at import
+
     return any(fnmatchcase(qualified_id, pattern) for pattern in patterns)
 
 
