@@ -59,8 +59,8 @@ def read_selection(access: ChunkAccess, selection: Selection) -> NDArray[Any]:
 def read_element(access: ChunkAccess, key: tuple[int, ...]) -> Any:
     """Return one element of an array without shards.
 
-    The same as a selection of one element, at a fifth of what a selection costs besides
-    reading and decoding the chunk.
+    The same as a selection of one element, without the work of cutting a selection into
+    projections.
 
     Args:
         access: The array's chunks, which are not shards.

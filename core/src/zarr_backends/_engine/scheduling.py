@@ -42,7 +42,7 @@ class _Pool:
         """Return the executor."""
         with self._lock:
             if self._executor is None:
-                # Costs a tenth of importing NumPy, and short programs never need it.
+                # Slow to import (it brings logging), and short programs never need it.
                 from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
 
                 self._executor = ThreadPoolExecutor(_MAX_POOL_THREADS, "zarr-backends")

@@ -13,7 +13,7 @@ from zarr_backends._engine.array import Array
 from zarr_backends._engine.creation import create_array
 from zarr_backends._engine.scheduling import run
 from zarr_backends._format.metadata.parsing import parse_metadata
-from zarr_backends.contract import Backend, ChunkIndex
+from zarr_backends.contract import Backend, Buffer, ChunkIndex
 from zarr_backends.errors import ChunkNotFoundError
 
 __all__ = ["Progress", "copy_array"]
@@ -46,8 +46,11 @@ def copy_array(
 
     def copy(index: ChunkIndex) -> None:
         nonlocal done
+        data: Buffer | None = None
         with suppress(ChunkNotFoundError):
-            target.write_chunk(index, source.backend.read_chunk(index))
+            data = source.backend.read_chunk(index)
+        if data is not None:
+            target.write_chunk(index, data)
         with lock:
             done += 1
             if progress is not None:

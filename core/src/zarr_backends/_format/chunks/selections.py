@@ -88,7 +88,7 @@ class Selection(ABC):
             result_shape: Shape that the user sees.
         """
         # Not a dataclass: one selection is made for every call, and another one for every
-        # shard; frozen fields would cost four times as much to set.
+        # shard; frozen fields are set by a slow call each, and at import the class is too.
         self.source_shape = source_shape
         self.entries = entries
         self.shape = shape
@@ -124,7 +124,7 @@ class BasicSelection(Selection):
                 tuple([part[0] for part in parts]),
                 tuple([part[1] for part in parts]),
                 tuple([part[2] for part in parts if part[2] is not None]),
-                all([part[3] for part in parts]),  # noqa: C419  # twice as fast as a generator
+                all([part[3] for part in parts]),  # noqa: C419  # once a chunk: no generator
             )
 
     def within(self, source_shape: Shape, chunk_key: tuple[Any, ...]) -> Selection:
@@ -149,7 +149,7 @@ class OrthogonalSelection(Selection):
                 tuple([part[0] for part in parts]),
                 tuple([part[1] for part in parts]),
                 _outer([part[2] for part in parts]),
-                all([part[3] for part in parts]),  # noqa: C419  # twice as fast as a generator
+                all([part[3] for part in parts]),  # noqa: C419  # once a chunk: no generator
             )
 
     def within(self, source_shape: Shape, chunk_key: tuple[Any, ...]) -> Selection:
