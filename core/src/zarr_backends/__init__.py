@@ -7,7 +7,7 @@
 [7, 0, 7, 0, 7, 0]
 """
 
-from zarr_backends._api import Target, copy, create, open, zarr_store  # noqa: A004  # our own words
+from zarr_backends._api import Target, copy, create, open, resolve, zarr_store  # noqa: A004  # our own words
 from zarr_backends._engine.array import Array
 from zarr_backends._engine.attributes import Attributes
 from zarr_backends._engine.info import ArrayInfo
@@ -114,6 +114,7 @@ __all__ = [
     "list_backends",
     "open",
     "register",
+    "resolve",
     "unregister",
     "zarr_store",
 ]

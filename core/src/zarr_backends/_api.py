@@ -1,4 +1,4 @@
-"""What users call: `create`, `open`, `copy` and `zarr_store`."""
+"""What users call: `create`, `open`, `copy`, `zarr_store`; and `resolve`, for other packages."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from zarr_backends._engine.array import Array
 from zarr_backends._engine.creation import create_array, open_array
 from zarr_backends._engine.transfer import Progress, copy_array
 from zarr_backends._format.creation.new_metadata import new_metadata
+from zarr_backends._storage import urls
 from zarr_backends._storage.keyvalue.backend import KeyValueBackend
 from zarr_backends._storage.registry.options import check_options
-from zarr_backends._storage.urls import resolve
 from zarr_backends.contract import Backend, SupportsClose, SupportsKeys
 from zarr_backends.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from zarr_backends._storage.zarr_store import BackendStore
 
-__all__ = ["Target", "copy", "create", "open", "zarr_store"]
+__all__ = ["Target", "copy", "create", "open", "resolve", "zarr_store"]
 
 Target: TypeAlias = str | os.PathLike[str] | Backend
 """A url, a path, or a backend that is connected already."""
@@ -171,6 +171,34 @@ def copy(
         raise
 
 
+def resolve(
+    target: str | os.PathLike[str] | None = None,
+    /,
+    *,
+    storage: str | type[Backend] | None = None,
+    **options: Any,
+) -> tuple[type[Backend], dict[str, Any]]:
+    """Return the backend class and the options that a place stands for; connects nowhere.
+
+    For packages that connect themselves: wrappers around a backend, servers, test kits.
+
+    Args:
+        target: A url or a path.
+        storage: Id or class of a backend, instead of or beside `target`.
+        **options: Options of the backend beside what `target` says.
+
+    Raises:
+        ConfigurationError: The target, or an option beside it, is impossible.
+        UnknownBackendError: No backend has this id or url scheme.
+        InvalidBackendError: The backend cannot be loaded.
+
+    >>> cls, options = resolve("memory://scratch/run/1")
+    >>> cls.backend_id, options
+    ('memory', {'name': 'scratch', 'prefix': 'run/1'})
+    """
+    return urls.resolve(target, storage, options)
+
+
 def zarr_store(
     target: Target | None = None,
     /,
@@ -220,7 +248,7 @@ def _connect(
             "a backend that is connected already takes no storage= and no options"
         )
         raise ConfigurationError(message, option="target")
-    cls, merged = resolve(target, storage, options)
+    cls, merged = urls.resolve(target, storage, options)
     check_options(cls, merged, method)
     if method == "open" and getattr(cls.open, "__func__", None) is _KEY_VALUE_OPEN:
         # The array's metadata is read next; asking before whether it is there would be a

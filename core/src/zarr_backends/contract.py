@@ -229,7 +229,15 @@ class SupportsTransactions(Protocol):
     """Can commit several chunks and the metadata together or not at all."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """Return a context: leaving it commits, an exception in it rolls back."""
+        """Return a context: leaving it commits, an exception in it rolls back.
+
+        What is done through this instance meanwhile, from any thread, belongs to it and is
+        seen by this instance alone until then. There is one at a time: a second one on the
+        same instance is refused.
+
+        Raises:
+            ConfigurationError: A transaction of this instance has not ended.
+        """
         ...
 
 
@@ -259,7 +267,11 @@ class SupportsKeys(Protocol):
 
 @runtime_checkable
 class SupportsFlush(Protocol):
-    """Buffers writes; what is not flushed can be lost with the process."""
+    """Buffers writes; what is not flushed can be lost with the process.
+
+    Without this capability a write that returned is there for every other instance and
+    process, and outlives this one.
+    """
 
     def flush(self) -> None:
         """Make every write up to now durable and visible to others."""
