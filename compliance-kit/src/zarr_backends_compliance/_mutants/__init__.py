@@ -1,0 +1,1 @@
+"""Backends with one fault each, on which the checks themselves are tried."""
