@@ -25,6 +25,7 @@ class NetworkBackend(FilesystemBackend):
 
 CALLS = {
     "get": lambda b, k: b.get(k),
+    "get_many": lambda b, k: b.get_many(["k", k]),
     "get_range": lambda b, k: b.get_range(k, 0, 1),
     "open_value": lambda b, k: b.open_value(k),
     "size": lambda b, k: b.size(k),

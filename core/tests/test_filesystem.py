@@ -293,6 +293,36 @@ def test_deep_trees_need_no_recursion(root: Path) -> None:
     assert files_of(root) == set()
 
 
+# --- Several keys at once -----------------------------------------------------------------
+
+
+def test_a_group_reads_as_its_keys_one_by_one(backend: FilesystemBackend, root: Path) -> None:
+    """Values come in the order asked for; what is missing, a folder, or below a file is None."""
+    values = {"c/0/0": b"a", "c/0/1": b"", "c/1/0": b"b" * 70_000, "top": b"t"}
+    for key, value in values.items():
+        backend.set(key, value)
+    (root / "c" / "1" / "1").mkdir()
+    keys = ["c/1/0", "c/0/1", "c/0/2", "c/1/1", "c/9/9", "top/0", "top", "c", "c/0/0", "c/0/0"]
+    assert backend.get_many(keys) == [values.get(key) for key in keys]
+
+
+def test_a_group_without_the_root_is_all_missing(backend: FilesystemBackend) -> None:
+    """Nothing was written yet, and reading creates nothing."""
+    assert backend.get_many(["c/0", "k"]) == [None, None]
+    assert backend.get_many([]) == []
+
+
+def test_groups_need_no_help_of_the_system(
+    backend: FilesystemBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where files cannot be opened without following a link, they are read one by one."""
+    backend.set("c/0", b"v")
+    module = sys.modules[FilesystemBackend.__module__]
+    monkeypatch.setattr(module, "CAN_REFUSE_LINKS", False)
+    monkeypatch.setattr(module, "FileGroup", None)
+    assert backend.get_many(["c/0", "c/1"]) == [b"v", None]
+
+
 # --- Folders and files in each other's way ------------------------------------------------
 
 

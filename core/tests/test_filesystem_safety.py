@@ -101,10 +101,9 @@ def test_a_folder_that_becomes_a_link_is_noticed(root: Path, outside: Path) -> N
     shutil.rmtree(root / "c")
     (root / "c").symlink_to(outside.parent)
     (outside.parent / "0").symlink_to(outside)
-    with pytest.raises(PermissionDeniedError):
-        backend.get("c/0/secret")
-    with pytest.raises(PermissionDeniedError):
-        backend.set("c/0/secret", b"mine")
+    for call in ("get", "get_many", "set"):
+        with pytest.raises(PermissionDeniedError):
+            CALLS[call](backend, "c/0/secret")
 
 
 @needs_links
@@ -118,6 +117,7 @@ def test_links_inside_the_root_work(backend: FilesystemBackend, root: Path) -> N
     for key in ("real/0", "folder/0", "file"):
         backend.update(key, lambda old: bytes(old or b"") + b"+")
     assert [backend.get(key) for key in ("real/0", "folder/0", "file")] == [b"v+++"] * 3
+    assert backend.get_many(["real/0", "folder/0", "file"]) == [b"v+++"] * 3
     backend.set("folder/1", b"w")
     assert backend.get("real/1") == b"w"
     backend.delete_prefix("folder/")
@@ -161,6 +161,7 @@ def test_what_is_no_file_is_no_key(root: Path) -> None:
     backend = FilesystemBackend.create(path=root)
     assert list(backend.list_keys()) == list(backend.list_dir()) == []
     assert (backend.get("pipe"), backend.get("dangling")) == (None, None)
+    assert backend.get_many(["pipe", "dangling"]) == [None, None]
     with pytest.raises(ConfigurationError):
         backend.set("pipe", b"")
     backend.set("dangling", b"v")
@@ -230,16 +231,18 @@ def test_what_may_not_be_read_is_not_missing(shared_folder: Path) -> None:
     backend = FilesystemBackend.create(path=shared_folder / "root")
     backend.set("c/0", b"v")
     backend.set("d/0", b"v")
+    backend.set("k", b"v")
     (shared_folder / "root" / "c" / "0").chmod(0)
     (shared_folder / "root" / "d").chmod(0)
     with unprivileged():
         for key in ("c/0", "d/0", "d/1"):
-            with pytest.raises(PermissionDeniedError) as caught:
-                backend.get(key)
-            assert (caught.value.backend, caught.value.key) == ("filesystem", key)
-        for call in (backend.list_keys, backend.list_dir):
+            for call in ("get", "get_many"):
+                with pytest.raises(PermissionDeniedError) as caught:
+                    CALLS[call](backend, key)
+                assert (caught.value.backend, caught.value.key) == ("filesystem", key)
+        for listing in (backend.list_keys, backend.list_dir):
             with pytest.raises(PermissionDeniedError):
-                list(call("d/"))
+                list(listing("d/"))
     (shared_folder / "root" / "d").chmod(0o755)
 
 

@@ -134,6 +134,13 @@ def test_half_a_batch_is_no_batch() -> None:
     assert not isinstance(half.create(), SupportsBatches)
 
 
+def test_reading_several_keys_brings_reading_several_chunks() -> None:
+    """A backend may read several chunks at once and write them one by one."""
+    reader = type("Reader", (Shelf,), {"get_many": lambda _, keys: list(keys)})
+    assert reader.create().read_chunks([(0, 1), (2, 3)]) == ["c/0/1", "c/2/3"]
+    assert not hasattr(reader, "write_chunks")
+
+
 @pytest.mark.parametrize(
     ("encoding", "index", "key"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,27 @@ def test_chunks_of_several_frames_are_read(array: zb.Array) -> None:
     halves = [np.full((2, 3), value, dtype="int32") for value in (5, 6)]
     array.backend.write_chunk((0, 0), b"".join(bytes(codec.encode(half)) for half in halves))
     np.testing.assert_array_equal(array[0:4, 0:3], np.concatenate(halves))
+
+
+@pytest.mark.parametrize("compressor", ["auto", None])
+def test_small_chunks_in_files_are_read_together(tmp_path: Path, compressor: str | None) -> None:
+    """Compressed or not, a missing chunk is fill values and a damaged one is named."""
+    path = tmp_path / "a.zarr"
+    a = zb.create(path, shape=(60, 6), chunks=(4, 3), dtype="int32", compressor=compressor)
+    a[...] = expected = np.arange(360, dtype="int32").reshape(60, 6)
+    a[8:20, :3] = expected[8:20, :3] = 0
+    np.testing.assert_array_equal(a[...], expected)
+    np.testing.assert_array_equal(a[3:50:5, ::-1], expected[3:50:5, ::-1])
+    (path / "c" / "7" / "1").write_bytes(b"x")
+    with pytest.raises(zb.ChunkCorruptionError, match=r"chunk \(7, 1\)"):
+        a[...]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "string"])
+def test_large_results_are_what_was_written(dtype: str) -> None:
+    """Memory that threads prepare beforehand holds nothing but what was read."""
+    a = zb.create("memory:", shape=(1100, 1000), chunks=(300, 300), dtype=dtype, fill_value="7")
+    a[200:900, 100:] = 5
+    found = np.asarray(a[...])
+    assert (found[200:900, 100:] == np.asarray(5, a.dtype)).all()
+    assert (found[:200] == np.asarray(7, a.dtype)).all()

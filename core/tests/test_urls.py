@@ -307,3 +307,11 @@ def test_storage_of_another_kind_is_refused() -> None:
 def test_secrets_of_a_url_are_not_shown(url: str, shown: str) -> None:
     """Password and secret-looking parameters give way to three stars."""
     assert redact(url) == shown
+
+
+@pytest.mark.parametrize("scheme", ["file", "memory", "zip"])
+def test_embedded_backends_quote_urls_without_a_password(scheme: str) -> None:
+    """A url for another backend, given to one of these by mistake, stays secret."""
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(f"{scheme}://me:hunter2@host/a?x=1", None, {})
+    assert "hunter2" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 from collections.abc import Iterator
@@ -328,6 +329,17 @@ def test_an_update_sees_what_is_set_while_it_runs(backend: ZipBackend) -> None:
 
     backend.update("k", transform)
     assert (seen, backend.get("k")) == ([None, b"overtaken"], b"done")
+
+
+def test_an_error_of_a_transform_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    """What the caller raises is the caller's, even where it looks like one of the system."""
+
+    def transform(old: object) -> bytes:
+        raise PermissionError(errno.EACCES, "mine")
+
+    with ZipBackend.create(path=tmp_path / "a.zip") as backend, pytest.raises(OSError) as caught:
+        backend.update("k", transform)
+    assert type(caught.value) is PermissionError
 
 
 def test_instances_of_a_process_share_what_is_pending(path: Path, tmp_path: Path) -> None:

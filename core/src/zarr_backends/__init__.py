@@ -7,12 +7,13 @@
 [7, 0, 7, 0, 7, 0]
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from zarr_backends._api import Target, copy, create, open, resolve, zarr_store  # noqa: A004  # our own words
 from zarr_backends._engine.array import Array
 from zarr_backends._engine.attributes import Attributes
-from zarr_backends._engine.info import ArrayInfo
 from zarr_backends._storage.keyvalue.backend import KeyValueBackend
-from zarr_backends._storage.registry.backend_info import BackendInfo, backend_info
 from zarr_backends._storage.registry.registered import (
     get_backend,
     is_registered,
@@ -28,6 +29,7 @@ from zarr_backends.contract import (
     Snapshot,
     SupportsAtomicUpdate,
     SupportsBatches,
+    SupportsBatchReads,
     SupportsClose,
     SupportsFlush,
     SupportsKeys,
@@ -62,6 +64,10 @@ from zarr_backends.errors import (
     ZarrBackendsError,
 )
 
+if TYPE_CHECKING:
+    from zarr_backends._engine.info import ArrayInfo
+    from zarr_backends._storage.registry.backend_info import BackendInfo, backend_info
+
 __all__ = [
     "CONTRACT_VERSION",
     "Array",
@@ -91,6 +97,7 @@ __all__ = [
     "Snapshot",
     "StorageFullError",
     "SupportsAtomicUpdate",
+    "SupportsBatchReads",
     "SupportsBatches",
     "SupportsClose",
     "SupportsFlush",
@@ -120,8 +127,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
-    """Return the version of the installed distribution, looked up when it is asked for."""
+_LATER = {
+    "ArrayInfo": "zarr_backends._engine.info",
+    "BackendInfo": "zarr_backends._storage.registry.backend_info",
+    "backend_info": "zarr_backends._storage.registry.backend_info",
+}
+"""Modules that are imported when one of their names is asked for: dataclasses, which they
+define, are slow to make, and programs that read and write arrays do not need them."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return what is seldom needed, and the version of the installed distribution."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415  # slow, and seldom needed
 

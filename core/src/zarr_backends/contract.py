@@ -27,6 +27,7 @@ __all__ = [
     "ChunkIndex",
     "Snapshot",
     "SupportsAtomicUpdate",
+    "SupportsBatchReads",
     "SupportsBatches",
     "SupportsClose",
     "SupportsFlush",
@@ -192,12 +193,17 @@ class SupportsSizes(Protocol):
 
 
 @runtime_checkable
-class SupportsBatches(Protocol):
-    """Can move many chunks in one round trip."""
+class SupportsBatchReads(Protocol):
+    """Can read many chunks for less than what reading each of them takes."""
 
     def read_chunks(self, indices: Sequence[ChunkIndex]) -> list[Buffer | None]:
         """Return the chunks in the order asked for; None stands for one that is not stored."""
         ...
+
+
+@runtime_checkable
+class SupportsBatches(SupportsBatchReads, Protocol):
+    """Can move many chunks in one round trip, in both directions."""
 
     def write_chunks(self, chunks: Mapping[ChunkIndex, Buffer]) -> None:
         """Write several chunks, each atomically."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from zarr_backends._engine.chunk_access import ChunkAccess
-from zarr_backends._engine.info import ArrayInfo, describe, stored_nbytes
 from zarr_backends._format.chunks.grid import Shape, nchunks
 from zarr_backends.contract import Backend
+
+if TYPE_CHECKING:
+    from zarr_backends._engine.info import ArrayInfo
 
 __all__ = ["ArrayProperties"]
 
@@ -115,9 +117,14 @@ class ArrayProperties:
     @property
     def nbytes_stored(self) -> int:
         """Bytes of the stored chunks, encoded; lists the backend."""
+        from zarr_backends._engine.info import stored_nbytes  # noqa: PLC0415  # as for `info`
+
         return stored_nbytes(self._access)
 
     @property
     def info(self) -> ArrayInfo:
         """A summary that prints well; lists the backend."""
+        # A dataclass, which is slow to make and which most programs do not need.
+        from zarr_backends._engine.info import describe  # noqa: PLC0415
+
         return describe(self._access, read_only=self._read_only)

@@ -10,12 +10,12 @@ __all__ = ["grouped"]
 
 T = TypeVar("T")
 
-_GROUP = 16
+_ROUND_TRIP = 16
 """Chunks of one round trip: most of the latency is shared, and little memory is held."""
 
 
-def grouped(items: Iterable[T]) -> Iterator[list[T]]:
+def grouped(items: Iterable[T], length: int = _ROUND_TRIP) -> Iterator[list[T]]:
     """Yield the items in lists of a fixed length, the last one perhaps shorter."""
     source = iter(items)
-    while group := list(islice(source, _GROUP)):
+    while group := list(islice(source, length)):
         yield group

@@ -6,7 +6,7 @@ reading and writing do per chunk only what has to be done per chunk.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from zarr_backends.contract import (
     ChunkIndex,
     SupportsAtomicUpdate,
     SupportsBatches,
+    SupportsBatchReads,
     Transform,
 )
 from zarr_backends.errors import ChunkNotFoundError, CodecError
@@ -58,7 +59,17 @@ class ChunkAccess:
         self.is_local = wish is None
         self._atomic = backend if isinstance(backend, SupportsAtomicUpdate) else None
         self.batches = backend if isinstance(backend, SupportsBatches) else None
+        self._many = backend if isinstance(backend, SupportsBatchReads) else None
         self._locks = None if self._atomic else locks_of(backend)
+
+    @property
+    def reads_groups(self) -> bool:
+        """Whether several chunks had better be read and decoded at a time by one thread.
+
+        So it is where they are small and at hand: less is then done for each of them.
+        """
+        is_gain = self._many is not None or self.pipeline.decodes_many
+        return self.is_local and self.pipeline.is_small and is_gain
 
     def extent(self, index: ChunkIndex) -> Shape:
         """Return the shape of the part of a chunk that lies in the array."""
@@ -129,6 +140,12 @@ class ChunkAccess:
             return self.backend.read_chunk(index)
         except ChunkNotFoundError:
             return None
+
+    def fetch_many(self, indices: Sequence[ChunkIndex]) -> list[Buffer | None]:
+        """Return the bytes of several chunks, None for those that are not stored."""
+        if self._many is not None:
+            return self._many.read_chunks(indices)
+        return [self.fetch(index) for index in indices]
 
     def _store(self, index: ChunkIndex, data: Buffer | None) -> None:
         """Write or delete a chunk."""

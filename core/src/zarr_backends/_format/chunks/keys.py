@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from zarr_backends.contract import ChunkIndex
 from zarr_backends.errors import MetadataError
@@ -22,8 +21,16 @@ _CANONICAL = re.compile(r"0|[1-9][0-9]{0,18}")
 """A grid coordinate in a key: decimal, no sign, no leading zero, below 10^19."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkKeyEncoding:
+class _Named(NamedTuple):
+    """The fields of `ChunkKeyEncoding`, which checks them as a named tuple alone cannot."""
+
+    name: str
+    """``"default"`` (keys start with ``c``) or ``"v2"``."""
+    separator: str
+    """``"/"`` or ``"."``."""
+
+
+class ChunkKeyEncoding(_Named):
     """How the chunks of one array are named.
 
     >>> ChunkKeyEncoding("default", "/").encode((0, 12))
@@ -32,23 +39,21 @@ class ChunkKeyEncoding:
     (0, 12)
     """
 
-    name: str
-    """``"default"`` (keys start with ``c``) or ``"v2"``."""
-    separator: str
-    """``"/"`` or ``"."``."""
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
+    def __new__(cls, name: str, separator: str) -> Self:
         """Refuse other names and separators.
 
         Raises:
             MetadataError: Name or separator is not one of the two.
         """
-        if self.name not in ("default", "v2"):
-            message = f"unknown chunk key encoding {self.name!r}; known are 'default' and 'v2'"
+        if name not in ("default", "v2"):
+            message = f"unknown chunk key encoding {name!r}; known are 'default' and 'v2'"
             raise MetadataError(message)
-        if self.separator not in ("/", "."):
-            message = f"chunk key separator must be '/' or '.', not {self.separator!r}"
+        if separator not in ("/", "."):
+            message = f"chunk key separator must be '/' or '.', not {separator!r}"
             raise MetadataError(message)
+        return super().__new__(cls, name, separator)
 
     @property
     def prefix(self) -> str:

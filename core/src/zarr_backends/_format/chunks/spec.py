@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["ChunkSpec"]
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkSpec:
+class ChunkSpec(NamedTuple):
     """Shape, dtypes and fill value of every chunk of one array.
 
     >>> ChunkSpec((2, 3), np.dtype("int16"), np.dtype(">i2"), np.int16(0)).nbytes

@@ -14,8 +14,7 @@ Source: Zarr core specification 3, "Codecs".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +38,7 @@ _SLACK_NBYTES = 64 * 2**10
 some bytes for each of their blocks, and a writer may flush small ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(NamedTuple):
     """How many bytes stand between two codecs, and what they are.
 
     >>> Extent(12, np.dtype("int16")).check(10, "gzip")

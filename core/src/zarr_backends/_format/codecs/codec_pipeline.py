@@ -40,8 +40,8 @@ _DIRECT_NBYTES = 192 * 2**10
 longer to prepare that than to copy them."""
 
 
-_MANY_NBYTES = 128 * 2**10
-"""Bytes of the largest chunk that is decoded together with others."""
+_SMALL_NBYTES = 128 * 2**10
+"""Bytes of the largest chunk that is read and decoded together with others."""
 
 
 class CodecPipeline:
@@ -148,13 +148,14 @@ class CodecPipeline:
             raise self._too_large() from error
 
     @property
+    def is_small(self) -> bool:
+        """Whether chunks are so small that it pays to work on several at a time."""
+        return 0 < (self.spec.nbytes or 0) <= _SMALL_NBYTES
+
+    @property
     def decodes_many(self) -> bool:
-        """Whether `decode_many` is worth calling: chunks are small and a codec can do it."""
-        nbytes = self.spec.nbytes or 0
-        is_small = 0 < nbytes <= _MANY_NBYTES
-        return (
-            is_small and bool(self._compressors) and isinstance(self._compressors[-1], DecodesMany)
-        )
+        """Whether the codec that was applied last can decode several chunks in one call."""
+        return bool(self._compressors) and isinstance(self._compressors[-1], DecodesMany)
 
     def decode_many(self, chunks: Sequence[Buffer]) -> list[NDArray[Any]] | None:
         """Return several chunks, or None where they have to be decoded one by one.
@@ -166,7 +167,7 @@ class CodecPipeline:
             Arrays as `decode` gives them. None says nothing about the chunks: decoding them
             one by one may succeed, or says what is wrong.
         """
-        codec = self._compressors[-1]
+        codec = self._compressors[-1] if self._compressors else None
         if not isinstance(codec, DecodesMany):
             return None
         contents = codec.decode_many(chunks)

@@ -8,7 +8,6 @@ Source: the sources of numcodecs; zfp, "zfp stream format" and ``zfp_field_metad
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -40,7 +39,7 @@ class NumcodecsFilter:
         nitems = self._filter.encoded.nbytes // self._stored.itemsize
         native = self._stored.newbyteorder("=")
         shape = spec.shape if nitems == spec.nitems else (nitems,)
-        self.encoded = replace(spec, shape=shape, dtype=native, stored_dtype=native)
+        self.encoded = spec._replace(shape=shape, dtype=native, stored_dtype=native)
 
     def encode(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return the filtered elements, as a flat array where there are more or fewer.

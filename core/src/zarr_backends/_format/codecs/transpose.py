@@ -5,7 +5,6 @@ Source: transpose codec specification 1.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ class TransposeCodec:
     def __init__(self, spec: ChunkSpec, order: tuple[int, ...]) -> None:
         """Prepare for chunks; `order` is a permutation of their dimensions."""
         self.order = order
-        self.encoded = replace(spec, shape=tuple(spec.shape[axis] for axis in order))
+        self.encoded = spec._replace(shape=tuple(spec.shape[axis] for axis in order))
         self._inverse = tuple(np.argsort(order).tolist())
 
     @classmethod

@@ -6,8 +6,7 @@ Source: Zarr core specification 3, "Array metadata"; Zarr v2 specification, "Met
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -26,8 +25,7 @@ _OBJECT_CODECS = {"T": "vlen-utf8", "O": "vlen-bytes"}
 """Codecs of variable-length elements, by NumPy's kind of their dtype."""
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What `new_metadata` was asked for; dtype, shape and chunks already worked out."""
 
     shape: tuple[int, ...]

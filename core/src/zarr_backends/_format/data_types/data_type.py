@@ -11,8 +11,7 @@ bytes and for nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,8 +62,7 @@ _NAT = np.iinfo(np.int64).min
 """The count that stands for "not a time"."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataType:
+class DataType(NamedTuple):
     """One kind of element.
 
     >>> data_type_of(np.dtype(">f4"))

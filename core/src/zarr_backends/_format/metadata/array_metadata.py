@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from operator import index as as_int
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ DIMENSIONS_ATTRIBUTE = "_ARRAY_DIMENSIONS"
 """Attribute in which xarray keeps the dimension names of Zarr v2 arrays."""
 
 
-@dataclass(frozen=True, eq=False)
-class ArrayMetadata:
+class ArrayMetadata(NamedTuple):
     """The metadata of one array, checked; see `parse_metadata` and `new_metadata`.
 
     Two of them are compared by their documents.
@@ -78,7 +76,7 @@ class ArrayMetadata:
         if len(new) != len(self.shape):
             message = f"shape {new} must have {len(self.shape)} dimensions, as the array has"
             raise ConfigurationError(message, option="shape")
-        return replace(self, shape=new, document={**self.document, "shape": list(new)})
+        return self._replace(shape=new, document={**self.document, "shape": list(new)})
 
     def with_attributes(self, attributes: Mapping[str, Any]) -> ArrayMetadata:
         """Return the same metadata with other attributes, and nothing else changed.
@@ -91,7 +89,7 @@ class ArrayMetadata:
         if self.zarr_format == 2:  # noqa: PLR2004  # the format's own number
             names = names_in_attributes(plain, len(self.shape))
         document = {**self.document, "attributes": plain}
-        return replace(self, attributes=plain, dimension_names=names, document=document)
+        return self._replace(attributes=plain, dimension_names=names, document=document)
 
 
 def names_in_attributes(attributes: Mapping[str, Any], ndim: int) -> tuple[str, ...] | None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from zarr_backends._storage.files.os_errors import translated
 from zarr_backends._storage.filesystem.locks import KeyLock
+from zarr_backends._storage.filesystem.reading import CAN_REFUSE_LINKS, FileGroup
 from zarr_backends._storage.filesystem.store import FileStore
 from zarr_backends._storage.filesystem.tree import list_files, list_names, remove_empty_folders
 from zarr_backends._storage.filesystem.urls import absolute_folder, path_from_url
@@ -79,6 +80,13 @@ class FilesystemBackend(KeyValueBackend):
     def get(self, key: str) -> Buffer | None:
         """Return the bytes of a file; None where there is none (a folder is none)."""
         return self._attempt(self._files.read, key)
+
+    def get_many(self, keys: Sequence[str]) -> list[Buffer | None]:
+        """Return several values, looking at the folders that they share only once."""
+        if not CAN_REFUSE_LINKS:
+            return super().get_many(keys)
+        group = FileGroup(self._files.base)
+        return [self._get_of(group, key) for key in keys]
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> Buffer | None:
         """Return ``value[start:stop]``, cut as a slice would be, reading no more than that."""
@@ -151,6 +159,14 @@ class FilesystemBackend(KeyValueBackend):
     def __repr__(self) -> str:
         """Show the path."""
         return f"<{type(self).__name__} path={self._options['path']!r}>"
+
+    def _get_of(self, group: FileGroup, key: str) -> Buffer | None:
+        """Return a value of a group."""
+        try:
+            return group.read(key)
+        except OSError:
+            # A link, which is followed or refused, or what is tried again or explained.
+            return self.get(key)
 
     def _try_update(self, key: str, transform: Transform) -> bool:
         """Update a value once; return False where it appeared meanwhile.

@@ -9,6 +9,7 @@ import os
 import re
 from urllib.parse import unquote, urlsplit
 
+from zarr_backends._storage.redaction import redact
 from zarr_backends.errors import ConfigurationError
 
 __all__ = ["absolute_folder", "path_from_url"]
@@ -56,17 +57,19 @@ def path_from_url(url: str, *, backend: str) -> str:
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost"):
         message = (
-            f"the url {url!r:.200} names a machine, {parts.netloc!r}; "
+            f"the url {redact(url)!r:.200} names a machine; "
             "a path on this one has three slashes: file:///folder/array"
         )
         raise ConfigurationError(message, backend=backend, option="target")
     if parts.query or parts.fragment or not parts.path:
-        message = f"the url {url!r:.200} must be a path alone; write '?' as %3F and '#' as %23"
+        message = (
+            f"the url {redact(url)!r:.200} must be a path alone; write '?' as %3F and '#' as %23"
+        )
         raise ConfigurationError(message, backend=backend, option="target")
     try:
         path = unquote(parts.path, errors="strict")
     except UnicodeDecodeError as error:
-        message = f"the url {url!r:.200} is not UTF-8 behind its % signs"
+        message = f"the url {redact(url)!r:.200} is not UTF-8 behind its % signs"
         raise ConfigurationError(message, backend=backend, option="target") from error
     return path[1:] if os.name == "nt" and _DRIVE.match(path) else path
 

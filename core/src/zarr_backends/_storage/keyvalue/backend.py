@@ -9,15 +9,16 @@ Where the storage has better primitives a subclass overrides them one by one. So
 bring a capability with them, which is found by structure and so must not exist without
 its primitive:
 
-=============================================  =============================
-overridden                                     appears on the class
-=============================================  =============================
-``get_range``                                  ``read_chunk_range``
-``open_value``                                 ``open_chunk``
-``size``                                       ``chunk_nbytes``
-``get_many``, ``set_many``, ``delete_many``    ``read_chunks``, ``write_chunks``, ``delete_chunks``
-``update``                                     ``update_chunk``
-=============================================  =============================
+===============================  ===================================
+overridden                       appears on the class
+===============================  ===================================
+``get_range``                    ``read_chunk_range``
+``open_value``                   ``open_chunk``
+``size``                         ``chunk_nbytes``
+``get_many``                     ``read_chunks``
+``set_many``, ``delete_many``    ``write_chunks``, ``delete_chunks``
+``update``                       ``update_chunk``
+===============================  ===================================
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ CAPABILITIES = (
     (("get_range",), (read_chunk_range,)),
     (("open_value",), (open_chunk,)),
     (("size",), (chunk_nbytes,)),
-    (("get_many", "set_many", "delete_many"), (read_chunks, write_chunks, delete_chunks)),
+    (("get_many",), (read_chunks,)),
+    (("set_many", "delete_many"), (write_chunks, delete_chunks)),
     (("update",), (update_chunk,)),
 )
 """Primitives that have to be overridden, and the members that then appear."""

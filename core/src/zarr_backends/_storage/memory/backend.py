@@ -15,6 +15,7 @@ from zarr_backends._storage.memory.stores import (
     named_store,
     unnamed_store,
 )
+from zarr_backends._storage.redaction import redact
 from zarr_backends.contract import Buffer, Snapshot, Transform, contiguous_view
 from zarr_backends.errors import ArrayNotFoundError, ConfigurationError
 
@@ -81,7 +82,9 @@ class MemoryBackend(KeyValueBackend):
         """
         parts = urlsplit(url)
         if parts.query or parts.fragment:
-            message = f"the url {url!r:.80} must be memory://name/prefix, without '?' and '#'"
+            message = (
+                f"the url {redact(url)!r:.80} must be memory://name/prefix, without '?' and '#'"
+            )
             raise ConfigurationError(message, backend=cls.backend_id, option="target")
         name, prefix = unquote(parts.netloc), unquote(parts.path).strip("/")
         return {**({"name": name} if name else {}), **({"prefix": prefix} if prefix else {})}

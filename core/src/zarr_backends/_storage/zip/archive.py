@@ -19,6 +19,7 @@ from heapq import merge
 from threading import RLock
 
 from zarr_backends._storage.zip.changes import Changes
+from zarr_backends._storage.zip.errors import zip_errors
 from zarr_backends._storage.zip.flush import publish
 from zarr_backends._storage.zip.locks import locked
 from zarr_backends._storage.zip.members import MemberVersion
@@ -155,8 +156,10 @@ class ZipArchive:
     def update(self, name: str, transform: Transform) -> None:
         """Replace a member by ``transform(old)``, again where it was changed meanwhile.
 
+        Errors of `transform` are the caller's own: only the steps around it are translated.
+
         Raises:
-            CorruptStorageError: The archive or the member cannot be used.
+            BackendError: The archive or the member cannot be used.
         """
         with self._update_locks[hash(name) % _UPDATE_LOCKS]:
             while not self._try_update(name, transform):
@@ -164,10 +167,12 @@ class ZipArchive:
 
     def _try_update(self, name: str, transform: Transform) -> bool:
         """Update a member unless it changes while `transform` runs."""
-        old = self.find(name)
-        value = transform(None if old is None else old.whole())
+        with zip_errors(self.path, name):
+            old = self.find(name)
+            data = None if old is None else old.whole()
+        value = transform(data)
         view = None if value is None else contiguous_view(value)
-        with self._lock:
+        with zip_errors(self.path, name), self._lock:
             now = self.find(name)
             if (old and old.identity) != (now and now.identity):
                 return False

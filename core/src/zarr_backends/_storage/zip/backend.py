@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Literal, Self
 from urllib.parse import unquote
 
 from zarr_backends._storage.keyvalue.backend import KeyValueBackend
+from zarr_backends._storage.redaction import redact
 from zarr_backends._storage.zip.archive import ZipArchive
 from zarr_backends._storage.zip.errors import zip_errors
 from zarr_backends._storage.zip.members import MemberVersion
@@ -97,7 +98,9 @@ class ZipBackend(KeyValueBackend):
         """
         match = _URL.fullmatch(url)
         if match is None:
-            message = f"url {url!r:.80} must look like zip:///folder/x.zip or zip:///x.zip#folder"
+            message = (
+                f"url {redact(url)!r:.80} must look like zip:///folder/x.zip or zip:///x.zip#folder"
+            )
             raise ConfigurationError(message, backend="zip", option="url")
         path, prefix = match.groups(default="")
         options = {"path": unquote(path)}
@@ -157,7 +160,8 @@ class ZipBackend(KeyValueBackend):
         """
         name = self._name(key)
         with zip_errors(self._path, key):
-            self._archive.update(name, transform)
+            archive = self._archive
+        archive.update(name, transform)
 
     def delete(self, key: str) -> None:
         """Delete a key; one that is absent is no error."""
