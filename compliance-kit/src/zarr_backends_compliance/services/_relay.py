@@ -136,11 +136,15 @@ class Relay:
             for pump in (self._read_requests, self._send_requests, self._pass_replies)
         ]
         try:
-            await asyncio.gather(*pumps)
+            # To gather them would lose a cancellation that comes together with an error.
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             for pump in pumps:
                 pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
+            outcomes = await asyncio.gather(*pumps, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
 
     # --- Requests -----------------------------------------------------------------------
 
