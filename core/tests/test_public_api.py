@@ -20,8 +20,8 @@ PUBLIC = """
     NotFoundError PermissionDeniedError Snapshot StorageFullError SupportsAtomicUpdate
     SupportsBatchReads SupportsBatches SupportsClose SupportsFlush SupportsKeys
     SupportsRangeReads SupportsSizes SupportsSnapshots SupportsTransactions SupportsUrls Target
-    Transform UnknownBackendError ZarrBackendsError ZarrFormat backend_info contiguous_view copy create
-    get_backend is_registered list_backends open register resolve unregister zarr_store
+    Transform UnknownBackendError ZarrBackendsError ZarrFormat backend_info contiguous_view
+    copy create get_backend is_registered list_backends open register resolve unregister zarr_store
 """
 """Every name that users may rely on; a change here is a change for them."""
 

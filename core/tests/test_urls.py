@@ -312,6 +312,6 @@ def test_secrets_of_a_url_are_not_shown(url: str, shown: str) -> None:
 @pytest.mark.parametrize("scheme", ["file", "memory", "zip"])
 def test_embedded_backends_quote_urls_without_a_password(scheme: str) -> None:
     """A url for another backend, given to one of these by mistake, stays secret."""
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(zb.ConfigurationError) as caught:
         resolve(f"{scheme}://me:hunter2@host/a?x=1", None, {})
     assert "hunter2" not in str(caught.value)
