@@ -315,3 +315,12 @@ def test_embedded_backends_quote_urls_without_a_password(scheme: str) -> None:
     with pytest.raises(zb.ConfigurationError) as caught:
         resolve(f"{scheme}://me:hunter2@host/a?x=1", None, {})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["file", "memory"])
+def test_a_text_that_is_no_url_is_refused_by_the_backend_itself(scheme: str) -> None:
+    """Half an address in brackets cannot be taken apart."""
+    with pytest.raises(zb.ConfigurationError, match="is no url"):
+        zb.get_backend({"file": "filesystem"}.get(scheme, scheme)).options_from_url(
+            f"{scheme}://[half"
+        )

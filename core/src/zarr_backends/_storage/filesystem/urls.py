@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from zarr_backends._storage.redaction import redact
+from zarr_backends._storage.url_parts import parts_of
 from zarr_backends.errors import ConfigurationError
 
 __all__ = ["absolute_folder", "path_from_url"]
@@ -54,7 +55,7 @@ def path_from_url(url: str, *, backend: str) -> str:
     >>> path_from_url("file:///data/run%201.zarr", backend="filesystem")
     '/data/run 1.zarr'
     """
-    parts = urlsplit(url)
+    parts = parts_of(url, backend=backend)
     if parts.netloc not in ("", "localhost"):
         message = (
             f"the url {redact(url)!r:.200} names a machine; "

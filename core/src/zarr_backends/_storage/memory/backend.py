@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from zarr_backends._storage.keyvalue.backend import KeyValueBackend
 from zarr_backends._storage.memory.stores import (
@@ -16,6 +16,7 @@ from zarr_backends._storage.memory.stores import (
     unnamed_store,
 )
 from zarr_backends._storage.redaction import redact
+from zarr_backends._storage.url_parts import parts_of
 from zarr_backends.contract import Buffer, Snapshot, Transform, contiguous_view
 from zarr_backends.errors import ArrayNotFoundError, ConfigurationError
 
@@ -80,7 +81,7 @@ class MemoryBackend(KeyValueBackend):
         Raises:
             ConfigurationError: The url has a query or a fragment.
         """
-        parts = urlsplit(url)
+        parts = parts_of(url, backend=cls.backend_id)
         if parts.query or parts.fragment:
             message = (
                 f"the url {redact(url)!r:.80} must be memory://name/prefix, without '?' and '#'"
