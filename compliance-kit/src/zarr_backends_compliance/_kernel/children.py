@@ -11,7 +11,10 @@ import multiprocessing
 import os
 import pickle
 import signal
-from collections.abc import Callable
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from typing import Any, cast
@@ -22,6 +25,9 @@ from zarr_backends_compliance._kernel.verdicts import EnvironmentFailure, violat
 __all__ = ["Child"]
 
 _PRELOADED = ["numpy", "zarr_backends", "zarr_backends_compliance._kernel.trial"]
+
+_STARTING = threading.Lock()
+"""Held while a process is started."""
 
 _STOP_S = 5.0
 """Seconds that a process has to end after its result."""
@@ -42,7 +48,8 @@ class Child:
         self._process = context.Process(
             target=_work, args=(sender, function, arguments), daemon=True
         )
-        self._process.start()
+        with _STARTING, _without_main_program():
+            self._process.start()
         sender.close()
         self._name = getattr(function, "__name__", "function")
 
@@ -88,6 +95,26 @@ class Child:
         if self._process.is_alive():
             self._process.kill()
             self._process.join(_STOP_S)
+
+
+@contextmanager
+def _without_main_program() -> Iterator[None]:
+    """Let the new process not run the main program again, as it otherwise would.
+
+    That program may be the very one that a failed check printed; and nothing that a process
+    is given is defined there.
+
+    Yields:
+        Nothing.
+    """
+    main = vars(sys.modules["__main__"])
+    hidden = {name: main[name] for name in ("__file__", "__spec__") if name in main}
+    main.pop("__file__", None)
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
 
 
 def _context() -> ForkServerContext | SpawnContext:

@@ -14,15 +14,17 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from zarr_backends import Backend, SupportsClose, SupportsFlush, SupportsKeys
+from zarr_backends import Backend, KeyValueBackend, SupportsClose, SupportsFlush, SupportsKeys
 from zarr_backends_compliance._kernel.capabilities import capabilities_of
 from zarr_backends_compliance._kernel.children import Child
 from zarr_backends_compliance._kernel.profiles import PROFILES, Profile
 from zarr_backends_compliance._kernel.samples import v2_metadata, v3_metadata
+from zarr_backends_compliance._kernel.stopping import stop_threads
+from zarr_backends_compliance._kernel.sweeping import sweep
 from zarr_backends_compliance._kernel.target import Target, find_target
 from zarr_backends_compliance._kernel.verdicts import skip, violated
 
@@ -84,13 +86,18 @@ class Trial:
         self._token = secrets.token_hex(4)
         self._names: set[str] = set()
         self._backends: list[Backend] = []
+        self._threads: list[threading.Thread] = []
+        self._children: list[Child] = []
+        self._owner = os.getpid()
 
     # --- Backends -------------------------------------------------------------------
 
     def options(self, name: str = "a") -> dict[str, Any]:
         """Return the options of a place of this trial; a name is a relative path."""
+        if name not in self._names and os.getpid() != self._owner:
+            self.log("names").add(name)  # the process that cleans up has to know it too
         self._names.add(name)
-        return self.target.at(f"zbc-{self._token}-{name}")
+        return self.target.at(f"{self._prefix}{name}")
 
     def create(self, name: str = "a", **more: Any) -> Any:
         """Return a new instance made by the backend's `create`, at a place of this trial."""
@@ -144,10 +151,17 @@ class Trial:
             except ValueError as error:
                 skip(f"a place named {name!r}: {error}")
 
+    def forget(self, name: str) -> None:
+        """Leave a place out of the cleaning up: its name was refused, so nothing is there."""
+        self._names.discard(name)
+
     # --- Others that work at the same time ------------------------------------------
 
     def threads(self, count: int, work: Callable[..., Any], *arguments: Any) -> list[Any]:
-        """Run ``work(i, *arguments)`` in threads that start together; return the results.
+        """Run ``work(i, *arguments)`` in threads that start together.
+
+        Returns:
+            The results, in the order of the threads.
 
         Raises:
             BaseException: What the first of them raised.
@@ -164,6 +178,7 @@ class Trial:
                 errors.append(error)
 
         pool = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(count)]
+        self._threads += pool
         for thread in pool:
             thread.start()
         for thread in pool:
@@ -178,7 +193,9 @@ class Trial:
 
     def start(self, function: Callable[..., Any], *arguments: Any) -> Child:
         """Start ``function(trial, *arguments)`` in another process."""
-        return Child(function, self, *arguments)
+        child = Child(function, self, *arguments)
+        self._children.append(child)
+        return child
 
     def log(self, name: str = "log") -> Log:
         """Return a file of acknowledgements outside the store."""
@@ -187,11 +204,16 @@ class Trial:
     # --- The end --------------------------------------------------------------------
 
     def finish(self) -> None:
-        """Delete what was written at the places of this trial, and close every instance."""
-        if not self.target.disposable:
-            for name in sorted(self._names):
-                self._clear(name)
-        self.release()
+        """Delete what was written at the places of this trial, and close every instance.
+
+        It may be called again, should there be anything new.
+        """
+        self._names.update(name for (name,) in self.log("names").entries())
+        with ExitStack() as last:
+            last.callback(sweep, self.target.options, self._prefix)
+            last.callback(self.release)
+            for name in () if self.target.disposable else sorted(self._names):
+                last.callback(self._clear, name)
 
     def release(self) -> None:
         """Close every instance; delete nothing."""
@@ -200,9 +222,27 @@ class Trial:
                 backend.close()
         self._backends.clear()
 
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End the threads and processes that still work for this trial.
+
+        Args:
+            timeout_s: Seconds to wait for the threads.
+        """
+        for child in self._children:
+            if child.is_running():
+                child.kill()
+        stop_threads(self._threads, timeout_s)
+
+    @property
+    def _prefix(self) -> str:
+        """How the names of this trial's places begin."""
+        return f"zbc-{self._token}-"
+
     def _clear(self, name: str) -> None:
         """Delete everything at one place."""
         backend = self.target.backend.create(**self.options(name))
+        if isinstance(backend, KeyValueBackend):
+            backend.delete_many(list(backend.list_keys("")))  # few requests, where it can
         if isinstance(backend, SupportsKeys):
             for key in list(backend.list_keys("")):
                 backend.delete(key)
@@ -222,7 +262,13 @@ class Trial:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this process."""
-        return {**vars(self), "_backends": [], "random": random.Random(str(self.seed))}  # noqa: S311
+        return {
+            **vars(self),
+            "_backends": [],
+            "_threads": [],
+            "_children": [],
+            "random": random.Random(str(self.seed)),  # noqa: S311  # not for secrecy
+        }
 
 
 @contextmanager

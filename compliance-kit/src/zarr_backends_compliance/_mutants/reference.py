@@ -42,6 +42,9 @@ _SCHEMA = """
 _PAGE = 500
 """Rows that one step of a listing reads."""
 
+_REST = 2**31 - 1
+"""More bytes than a value of SQLite can have."""
+
 
 class Reference(KeyValueBackend):
     """Keeps values in a table of a SQLite database."""
@@ -63,6 +66,9 @@ class Reference(KeyValueBackend):
             if not isinstance(value, str | os.PathLike) or not str(value) or "\0" in str(value):
                 message = f"{name} must be a string, not {value!r:.80}"
                 raise ConfigurationError(message, backend=self.backend_id, option=name)
+        if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or timeout_s < 0:
+            message = f"timeout_s must be a number of seconds, not {timeout_s!r:.80}"
+            raise ConfigurationError(message, backend=self.backend_id, option="timeout_s")
         self._path = os.path.abspath(path)  # noqa: PTH100  # resolve() would follow links
         self._options = {"path": self._path, "array_id": array_id, "timeout_s": timeout_s}
         self._place = array_id
@@ -78,16 +84,14 @@ class Reference(KeyValueBackend):
         return rows[0][0] if rows else None
 
     def get_range(self, key: str, start: int, stop: int | None = None) -> Buffer | None:
-        """Return ``value[start:stop]``, cut by the database."""
-        nbytes = self.size(key)
-        if nbytes is None:
-            return None
-        first, last, _ = slice(start, stop).indices(nbytes)
+        """Return ``value[start:stop]``, cut by the database in one step."""
+        first = "max(0, length(value) + ?)" if start < 0 else "min(length(value), ?)"
+        nbytes = _REST if stop is None else min(_REST, max(0, stop - start))
         rows = self._rows(
-            "SELECT substr(value, ?, ?) FROM entries WHERE place = ? AND key = ?",
-            *(first + 1, max(0, last - first), self._place, key),
+            f"SELECT substr(value, 1 + {first}, ?) FROM entries WHERE place = ? AND key = ?",  # noqa: S608  # a constant
+            *(start, nbytes, self._place, key),
         )
-        return rows[0][0] if rows else None
+        return (rows[0][0] or b"") if rows else None  # a part of nothing is NULL
 
     def size(self, key: str) -> int | None:
         """Return the length of a value, None where there is none."""
