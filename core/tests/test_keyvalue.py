@@ -7,6 +7,7 @@ import json
 import pickle
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -389,3 +390,11 @@ def test_a_backend_is_pickled_as_its_options(shelf: Shelf) -> None:
 def test_the_repr_shows_no_options() -> None:
     """Options may hold credentials."""
     assert "secret" not in repr(Shelf.create(place="secret"))
+
+
+def test_a_document_may_be_any_mapping() -> None:
+    """A view that cannot be changed is written like a dict."""
+    backend = DictBackend()
+    document = {"zarr_format": 3, "node_type": "array", "shape": [2]}
+    backend.write_metadata(MappingProxyType(document), 3)
+    assert backend.read_metadata() == document

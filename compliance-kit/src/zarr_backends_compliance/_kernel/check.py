@@ -8,6 +8,7 @@ backends at fresh places, and says what it saw through `violated` and the functi
 
 from __future__ import annotations
 
+import dis
 import importlib
 import inspect
 import pkgutil
@@ -112,7 +113,9 @@ def program_of(found: Check, *, target: str, options: str) -> str:
 
 def _names_in(code: CodeType) -> Iterator[str]:
     """Yield the global names that a function and those inside it mention."""
-    yield from code.co_names
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield str(step.argval)
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _names_in(constant)

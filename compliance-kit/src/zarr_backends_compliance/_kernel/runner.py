@@ -16,6 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from zarr_backends import (
@@ -34,7 +35,9 @@ from zarr_backends_compliance._kernel.capabilities import (
 )
 from zarr_backends_compliance._kernel.check import Check
 from zarr_backends_compliance._kernel.endpoints import surroundings_of
+from zarr_backends_compliance._kernel.process_probe import other_processes_reach
 from zarr_backends_compliance._kernel.profiles import Profile
+from zarr_backends_compliance._kernel.stopping import stop_threads
 from zarr_backends_compliance._kernel.target import Target, find_target
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import (
@@ -48,6 +51,9 @@ __all__ = ["ISOLATION", "Result", "Survey", "run_check", "run_checks", "survey"]
 
 ISOLATION = "ZB-SAFE-01"
 """The check that places are apart. Where they are not, other checks could destroy data."""
+
+_STOP_S = 10.0
+"""Seconds that an abandoned check has to end, and its places to be cleared."""
 
 _REFERENCE = "zarr_backends_compliance._mutants.reference:Reference"
 
@@ -110,7 +116,8 @@ def survey(target: Target, *, folder: str) -> Survey:
             "or write {name} where the options name the array"
         )
         raise EnvironmentFailure(message)
-    return Survey(target, capabilities, around)
+    reached = {"processes"} if other_processes_reach(target, folder) else set()
+    return Survey(target, capabilities, (around - {"processes"}) | reached)
 
 
 def run_checks(  # noqa: PLR0913  # what a run is
@@ -215,12 +222,36 @@ def _outcome(check: Check, trial: Trial) -> BaseException | None:
 
     thread = threading.Thread(target=run, name=check.id, daemon=True)
     thread.start()
-    thread.join(check.timeout_s)
-    if thread.is_alive():
-        frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  # there is no other way
-        where = traceback.extract_stack(frame)[-1] if frame else "?"
-        return Violation(f"it did not end within {check.timeout_s:g} s; it was last at {where}")
+    try:
+        thread.join(check.timeout_s)
+        if thread.is_alive():
+            raised.insert(0, _hanging(check, thread))
+    finally:  # also where the user interrupts the run
+        if thread.is_alive():
+            _abandon(trial, thread)
     return raised[0] if raised else None
+
+
+def _hanging(check: Check, thread: threading.Thread) -> Violation:
+    """Return the finding that a check does not end."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  # there is no other way
+    where = traceback.extract_stack(frame)[-1] if frame else "?"
+    return Violation(f"it did not end within {check.timeout_s:g} s; it was last at {where}")
+
+
+def _abandon(trial: Trial, thread: threading.Thread) -> None:
+    """Stop a check and delete what it wrote; neither may take long, should the backend hang."""
+    trial.stop()
+    stop_threads([thread], _STOP_S)
+    cleaning = threading.Thread(target=_cleaned, args=(trial,), daemon=True)
+    cleaning.start()
+    cleaning.join(_STOP_S)
+
+
+def _cleaned(trial: Trial) -> None:
+    """Delete what a check wrote, as far as the backend lets one."""
+    with suppress(Exception):
+        trial.finish()
 
 
 def _tried_on_reference(check: Check, error: BaseException, profile: Profile) -> BaseException:

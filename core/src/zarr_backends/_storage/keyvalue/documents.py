@@ -66,7 +66,7 @@ def encode_document(document: Mapping[str, Any], key: str) -> bytes:
     import json  # noqa: PLC0415  # see above
 
     try:
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(dict(document), indent=2, ensure_ascii=False, allow_nan=False)
         return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
         message = (
