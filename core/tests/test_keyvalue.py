@@ -392,9 +392,7 @@ def test_the_repr_shows_no_options() -> None:
     assert "secret" not in repr(Shelf.create(place="secret"))
 
 
-def test_a_document_may_be_any_mapping() -> None:
+def test_a_document_may_be_any_mapping(shelf: Shelf) -> None:
     """A view that cannot be changed is written like a dict."""
-    backend = DictBackend()
-    document = {"zarr_format": 3, "node_type": "array", "shape": [2]}
-    backend.write_metadata(MappingProxyType(document), 3)
-    assert backend.read_metadata() == document
+    shelf.write_metadata(MappingProxyType(document((2,))), 3)
+    assert shelf.read_metadata()["shape"] == [2]
