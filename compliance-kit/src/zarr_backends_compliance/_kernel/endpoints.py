@@ -58,11 +58,11 @@ class Endpoint:
     def moved(self, options: Mapping[str, Any], host: str, port: int) -> dict[str, Any]:
         """Return options with another address in place of this one."""
         value = _value_at(options, self.path)
+        moved: str | list[str]
         if self.scheme:
             moved = _moved_urls(str(value), f"{host}:{port}")
         elif _DSN_HOST.search(str(value)):
-            moved = _DSN_HOST.sub(f"host={host}", str(value))
-            moved = _DSN_PORT.sub(f"port={port}", moved)
+            moved = _DSN_PORT.sub(f"port={port}", _DSN_HOST.sub(f"host={host}", str(value)))
         elif ":" in str(value):
             moved = [f"{host}:{port}"] if isinstance(value, list) else f"{host}:{port}"
         else:

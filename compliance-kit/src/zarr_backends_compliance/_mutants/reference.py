@@ -182,6 +182,7 @@ class Reference(KeyValueBackend):
             yield
         except BaseException:
             self._ended("ROLLBACK")
+            self._layout = None  # it may be that of a document which is gone
             raise
         self._ended("COMMIT")
 
@@ -267,7 +268,9 @@ class Reference(KeyValueBackend):
                 database.execute(statement)
 
     def _rows(self, statement: str, *parameters: Any) -> list[Any]:
-        """Return the rows of a query."""
+        """Return the rows of a query; reading makes no file."""
+        if not os.path.exists(self._path):  # noqa: PTH110  # once for every read
+            return []
         with self._connected() as database:
             return database.execute(statement, parameters).fetchall()
 
