@@ -15,6 +15,7 @@ import click
 
 from zarr_backends.errors import ZarrBackendsError
 from zarr_backends_compliance._commands.catalogue import explain_command, list_command
+from zarr_backends_compliance._commands.grade import grade_command
 from zarr_backends_compliance._commands.run import run_command
 from zarr_backends_compliance._commands.serve import serve_command
 from zarr_backends_compliance._kernel.verdicts import EnvironmentFailure
@@ -62,5 +63,5 @@ def commands() -> None:
     """Prove that a storage backend of zarr-backends is right."""
 
 
-for command in (explain_command, list_command, run_command, serve_command):
+for command in (explain_command, grade_command, list_command, run_command, serve_command):
     commands.add_command(command)

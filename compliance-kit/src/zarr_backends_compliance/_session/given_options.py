@@ -29,6 +29,9 @@ _HIDDEN = "***"
 _TEXTS = re.compile(r"\b(str|PathLike|Path|bytes|Literal)\b")
 """Annotations of options that are taken as they are written."""
 
+_MAPPINGS = re.compile(r"\b(Mapping|dict)\b")
+"""Annotations of options that hold further names and values."""
+
 _MODULE_AND_CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 _SHORTEST_SECRET = 4
@@ -193,10 +196,11 @@ def converted(backend: type, name: str, text: str) -> Any:
         text: Its value.
     """
     parameter = parameters_of(backend).get(name)
-    if parameter is not None and (
-        isinstance(parameter.default, str) or _TEXTS.search(type_text(parameter))
+    if parameter is not None and not (
+        text.startswith("{") and _MAPPINGS.search(type_text(parameter))
     ):
-        return text
+        if isinstance(parameter.default, str) or _TEXTS.search(type_text(parameter)):
+            return text
     try:
         return json.loads(text)
     except ValueError:

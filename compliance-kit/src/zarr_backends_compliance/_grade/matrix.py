@@ -1,0 +1,139 @@
+"""Runs checks on mutants, and says which check found which fault.
+
+Each mutant is tried in a process of its own, since a fault may hang it or spoil what is
+around it. Checks are run in the quick profile; the one that has to find the fault is run in
+the standard profile too where it did not: great sizes show what small ones hide.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from zarr_backends_compliance._kernel.check import Check, all_checks
+from zarr_backends_compliance._kernel.profiles import PROFILES
+from zarr_backends_compliance._kernel.runner import Survey, run_check, survey
+from zarr_backends_compliance._kernel.target import find_target
+from zarr_backends_compliance._kernel.verdicts import EnvironmentFailure, Verdict
+from zarr_backends_compliance._mutants.mutant import Mutant, all_mutants
+from zarr_backends_compliance._mutants.network_server import NetworkServer
+
+__all__ = ["Graded", "grade", "references"]
+
+_TIMEOUT_S = 20.0
+"""Seconds that a check may take on a mutant; hanging is a fault like any other."""
+
+_REFERENCES = tuple(
+    Mutant(f"zarr_backends_compliance._mutants.{name}", "", "none", server)
+    for name, server in (
+        ("bare:BareFiles", ""),
+        ("bare:BareMemory", ""),
+        ("capable:Buffered", ""),
+        ("capable:WithSnapshots", ""),
+        ("capable:WithUrls", ""),
+        ("network_reference:NetworkReference", "network"),
+        ("reference:Reference", ""),
+    )
+)
+"""Backends without a fault, tried as the mutants are."""
+
+
+class Graded(NamedTuple):
+    """What came of one mutant."""
+
+    mutant: Mutant
+    verdicts: Mapping[str, Verdict]
+    """By the id of the check; those that were not run are left out."""
+    seen: str
+    """What the named check saw, or why it could not be run."""
+
+    @property
+    def killers(self) -> list[str]:
+        """Ids of the checks that found a fault, sorted."""
+        return sorted(check for check, verdict in self.verdicts.items() if verdict == "FAIL")
+
+    @property
+    def accusations(self) -> dict[str, Verdict]:
+        """What the checks say that neither accept nor skip."""
+        return {check: v for check, v in self.verdicts.items() if v not in ("PASS", "SKIP")}
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether the check that has to find the fault found it."""
+        return self.verdicts.get(self.mutant.killer) == "FAIL"
+
+
+def references() -> Iterator[Graded]:
+    """Run every check on the backends that have no fault, in the quick profile.
+
+    Yields:
+        What came of each.
+    """
+    return _in_processes(_REFERENCES, [check.id for check in all_checks()], processes=2)
+
+
+def grade(
+    mutants: Iterable[Mutant] = (), *, whole: bool = False, processes: int = 2
+) -> Iterator[Graded]:
+    """Try mutants, each on the check that has to find it.
+
+    Args:
+        mutants: Which ones; all, if none are given.
+        whole: Run every other check on each of them too.
+        processes: How many are tried at once.
+
+    Yields:
+        What came of each, in the order in which they end.
+    """
+    others = [check.id for check in all_checks()] if whole else []
+    return _in_processes(tuple(mutants) or all_mutants(), others, processes=processes)
+
+
+def _in_processes(
+    mutants: Iterable[Mutant], others: list[str], *, processes: int
+) -> Iterator[Graded]:
+    """Try mutants on the named check and on others, each in a process of its own."""
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=1) as pool:
+        futures = [pool.submit(_graded, mutant, others) for mutant in mutants]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def _graded(mutant: Mutant, others: list[str]) -> Graded:
+    """Run the named check and others on one mutant."""
+    by_id = {check.id: check for check in all_checks()}
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        options = {}
+        if mutant.server:
+            server = stack.enter_context(NetworkServer())
+            options = {"url": server.url, "token": server.token}
+        try:
+            found = survey(find_target(mutant.name, options, folder), folder=folder)
+        except EnvironmentFailure as failure:
+            return Graded(mutant, {}, str(failure))
+        named = [by_id[mutant.killer]] if mutant.killer else []
+        seen = ""
+        verdicts: dict[str, Verdict] = {}
+        for check in named + [by_id[check_id] for check_id in others if check_id != mutant.killer]:
+            verdict, text = _verdict(check, found, folder, is_named=check in named)
+            verdicts[check.id] = verdict
+            seen = seen or (text if check in named or verdict in ("FAIL", "ERROR") else "")
+    return Graded(mutant, verdicts, seen)
+
+
+def _verdict(check: Check, found: Survey, folder: str, *, is_named: bool) -> tuple[Verdict, str]:
+    """Run one check on one mutant."""
+    hurried = check._replace(timeout_s=check.timeout_s if is_named else _TIMEOUT_S)
+    for name in ("quick", "standard") if is_named or check.level == "standard" else ("quick",):
+        if PROFILES[name].includes(check.level):
+            result = run_check(hurried, found, profile=PROFILES[name], seed=0, folder=folder)
+            if result.verdict == "FAIL":
+                break
+    return result.verdict, result.seen
