@@ -98,6 +98,9 @@ class HalfServer(_Listener):
             if not left:
                 for each in (client, server):
                     each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                # Closing alone ends nothing while the other thread waits for the server.
+                with suppress(OSError):
+                    server.shutdown(socket.SHUT_RDWR)
 
 
 class Switch(_Listener):

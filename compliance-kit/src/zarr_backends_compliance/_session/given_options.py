@@ -187,8 +187,9 @@ def _refuse_path(target: Target, name: str) -> None:
 def converted(backend: type, name: str, text: str) -> Any:
     """Return the value of an option that was given as a text.
 
-    What the backend annotates as text, or has a text as its default, is one. Anything else is
-    read as JSON: ``true``, ``null``, numbers, objects, lists; what is no JSON stays a text.
+    What the backend annotates as text, or has a text as its default, is one, unless it can be
+    a mapping and looks like one. Anything else is read as JSON: ``true``, ``null``, numbers,
+    objects, lists; what is no JSON stays a text.
 
     Args:
         backend: Class that takes the option.
@@ -196,11 +197,12 @@ def converted(backend: type, name: str, text: str) -> Any:
         text: Its value.
     """
     parameter = parameters_of(backend).get(name)
-    if parameter is not None and not (
-        text.startswith("{") and _MAPPINGS.search(type_text(parameter))
-    ):
-        if isinstance(parameter.default, str) or _TEXTS.search(type_text(parameter)):
-            return text
+    is_text = parameter is not None and (
+        isinstance(parameter.default, str) or _TEXTS.search(type_text(parameter))
+    )
+    is_mapping = parameter is not None and _MAPPINGS.search(type_text(parameter))
+    if is_text and not (is_mapping and text.startswith("{")):
+        return text
     try:
         return json.loads(text)
     except ValueError:
