@@ -314,3 +314,29 @@ def threads_make_batches_of_their_own(t: Trial) -> None:
     """Each thread on chunks of its own, beside those of the others."""
     backend = t.array(shape=(8 * t.profile.threads,))
     t.threads(t.profile.threads, _work_in_batches, backend, max(3, t.profile.rounds // 5))
+
+
+@check(
+    "ZB-BATCH-14",
+    "read_chunks alone, without batches of writes, gives what single reads give.",
+    hint="Look each chunk up by itself, also one that is missing, empty or asked for twice.",
+    needs=("batch reads",),
+)
+def reading_in_batches_agrees_with_single_reads(t: Trial) -> None:
+    """Shuffled, with duplicates and missing chunks, after every change."""
+    backend = t.array(shape=(60, 3))
+    values = {(i, i % 3): value for i, value in enumerate(values_of(40).values())}
+    for index, value in values.items():
+        backend.write_chunk(index, value)
+    request = [*values, (59, 0), (0, 0), (59, 0), (0, 0)]
+    for _ in range(3):
+        batch_holds(backend.read_chunks(request), [values.get(index) for index in request])
+        t.random.shuffle(request)
+        index = t.random.choice(list(values))
+        backend.write_chunk(index, values.setdefault(index, b"") + b" and more")
+        values[index] += b" and more"
+        backend.delete_chunk((1, 1))
+        values.pop((1, 1), None)
+    batch_holds(backend.read_chunks([]), [])
+    backend.write_chunk((2, 2), b"")
+    batch_holds(backend.read_chunks([(2, 2), (1, 1)]), [b"", None])

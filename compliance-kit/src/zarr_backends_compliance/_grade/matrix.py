@@ -68,11 +68,7 @@ class Graded(NamedTuple):
 
 
 def references() -> Iterator[Graded]:
-    """Run every check on the backends that have no fault, in the quick profile.
-
-    Yields:
-        What came of each.
-    """
+    """Yield what comes of every check on the backends that have no fault, in the quick profile."""
     return _in_processes(_REFERENCES, [check.id for check in all_checks()], processes=2)
 
 
@@ -86,7 +82,7 @@ def grade(
         whole: Run every other check on each of them too.
         processes: How many are tried at once.
 
-    Yields:
+    Returns:
         What came of each, in the order in which they end.
     """
     others = [check.id for check in all_checks()] if whole else []

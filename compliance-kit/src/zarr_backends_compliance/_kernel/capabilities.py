@@ -8,6 +8,7 @@ from typing import Any
 from zarr_backends import (
     SupportsAtomicUpdate,
     SupportsBatches,
+    SupportsBatchReads,
     SupportsClose,
     SupportsFlush,
     SupportsKeys,
@@ -22,6 +23,7 @@ __all__ = ["CAPABILITIES", "SURROUNDINGS", "capabilities_of", "members_of"]
 
 CAPABILITIES: MappingProxyType[str, type[Any]] = MappingProxyType(
     {
+        "batch reads": SupportsBatchReads,
         "batches": SupportsBatches,
         "close": SupportsClose,
         "flush": SupportsFlush,
@@ -56,7 +58,7 @@ def capabilities_of(backend: object) -> frozenset[str]:
 
 
 def members_of(capability: str) -> tuple[str, ...]:
-    """Return the names of the methods that make a capability."""
+    """Return the names of the methods that make a capability, beside those of one below it."""
     return tuple(
         name
         for name, value in vars(CAPABILITIES[capability]).items()

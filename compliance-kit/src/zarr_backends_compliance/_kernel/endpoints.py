@@ -21,7 +21,6 @@ from typing import Any
 from zarr_backends._storage.registry.options import parameters_of
 from zarr_backends_compliance._kernel.credentials import secrets_of
 from zarr_backends_compliance._kernel.option_values import OptionPath, leaves, replaced
-from zarr_backends_compliance._kernel.other_processes import can_reach
 from zarr_backends_compliance._kernel.target import PLACEHOLDER, Target
 
 __all__ = ["Endpoint", "behind", "endpoint_of", "is_listening", "surroundings_of"]
@@ -78,7 +77,6 @@ def surroundings_of(target: Target) -> frozenset[str]:
         "network": endpoint is not None,
         "http": endpoint is not None and endpoint.scheme == "http",
         "secret": bool(secrets_of(target.options)),
-        "processes": can_reach(target),
     }
     return frozenset(name for name, holds in facts.items() if holds)
 

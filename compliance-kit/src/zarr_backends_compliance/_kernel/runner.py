@@ -117,7 +117,7 @@ def survey(target: Target, *, folder: str) -> Survey:
         )
         raise EnvironmentFailure(message)
     reached = {"processes"} if other_processes_reach(target, folder) else set()
-    return Survey(target, capabilities, (around - {"processes"}) | reached)
+    return Survey(target, capabilities, around | reached)
 
 
 def run_checks(  # noqa: PLR0913  # what a run is

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 from zarr_backends import (
     ArrayNotFoundError,
@@ -48,6 +48,15 @@ class BareMemory:
         """
         message = "an array of this backend lives in the instance that create() returned"
         raise ArrayNotFoundError(message, backend=cls.backend_id)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied: a copy would be another array.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        message = "an array in the memory of this process cannot be sent to another one"
+        raise ConfigurationError(message, backend=self.backend_id)
 
     def read_chunk(self, index: ChunkIndex) -> Buffer:
         """Return a chunk.
@@ -116,7 +125,7 @@ class BareFiles:
         if not isinstance(path, str | os.PathLike) or not str(path) or "\0" in str(path):
             message = f"path must be the path of a folder, not {path!r:.80}"
             raise ConfigurationError(message, backend=self.backend_id, option="path")
-        self.folder = Path(path)
+        self.folder = Path(path).absolute()
 
     @classmethod
     def create(cls, *, path: str | os.PathLike[str]) -> Self:

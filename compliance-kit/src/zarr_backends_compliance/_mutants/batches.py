@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from zarr_backends import Buffer, ChunkIndex, ChunkNotFoundError
+from zarr_backends._storage.filesystem.backend import FilesystemBackend
 from zarr_backends_compliance._mutants.mutant import mutant
 from zarr_backends_compliance._mutants.reference import Reference
 
@@ -234,3 +235,21 @@ class SharedRequest(Base):
         self._request = [self._chunk_key(index) for index in indices]
         self.size("zarr.json")
         return self.get_many(self._request)
+
+
+@mutant("ZB-BATCH-14", "A group of files is read by their distinct names.")
+class ReadsDistinctFiles(FilesystemBackend):
+    """Asks for each file once, and forgets that it was asked for twice."""
+
+    def get_many(self, keys: Sequence[str]) -> list[Buffer | None]:
+        """Return the values of different keys."""
+        return super().get_many(list(dict.fromkeys(keys)))
+
+
+@mutant("ZB-BATCH-14", "An empty file in a group reads as missing.")
+class EmptyFileIsMissing(FilesystemBackend):
+    """Takes nothing for no file."""
+
+    def get_many(self, keys: Sequence[str]) -> list[Buffer | None]:
+        """Return the values, empty ones as None."""
+        return [value or None for value in super().get_many(keys)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -63,6 +64,7 @@ class Buffered(KeyValueBackend):
             array_id: Which array in it.
         """
         self._stored = Reference.create(path=path, array_id=array_id)
+        self._options = {"path": os.path.abspath(path), "array_id": array_id}  # noqa: PTH100
         self._pending: dict[str, bytes | None] = {}
 
     def get(self, key: str) -> Buffer | None:

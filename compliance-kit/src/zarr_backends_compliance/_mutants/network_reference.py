@@ -114,7 +114,10 @@ class NetworkReference(KeyValueBackend):
             if not isinstance(value, str) or not value.isprintable():
                 message = f"{name} must be printable text"
                 raise ConfigurationError(message, backend=self.backend_id, option=name)
-        self._host = urlsplit(url).netloc
+        if not isinstance(timeout_s, int | float) or not 0 < timeout_s < float("inf"):
+            message = "timeout_s must be a number of seconds above zero"
+            raise ConfigurationError(message, backend=self.backend_id, option="timeout_s")
+        self._host = urlsplit(url).netloc.rpartition("@")[2]
         self._prefix = f"{prefix}/" if prefix else ""
         self._token = token
         self._timeout_s = timeout_s
