@@ -1,6 +1,11 @@
-"""Build a distribution, install its wheel alone, and do what its README shows first.
+"""Build distributions, install each wheel alone, and do what shows that it works.
 
-Usage: ``python check_distribution.py FOLDER``, in an environment that has ``build``.
+Usage: ``python check_distribution.py FOLDER...``, in an environment that has ``build``. All
+are built first, so that each finds those of ours that it needs. Alone means: in a clean
+environment, with nothing but what it depends on.
+
+The core does what its README shows first, the compliance kit proves a backend, and a plugin
+is asked whether its backends can be loaded.
 """
 
 from __future__ import annotations
@@ -9,23 +14,33 @@ import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+LOADED = """
+import sys, zarr_backends
+for name in sys.argv[1:]:
+    info = zarr_backends.backend_info(name)
+    assert info.state == "available", info
+"""
+
 
 def main() -> None:
-    """Check the distribution in the folder that the command line names."""
-    project = Path(sys.argv[1]).resolve()
+    """Check the distributions in the folders that the command line names."""
+    projects = [Path(argument).resolve() for argument in sys.argv[1:]]
     with TemporaryDirectory() as folder:
         work = Path(folder)
-        wheel = build(project, work / "dist")
-        python = clean_environment(work / "environment")
-        run(python, "-m", "pip", "install", "--quiet", str(wheel))
-        run(python, "-m", "pip", "check")
-        run(python, "-W", "error", "-c", first_example(project / "README.md"), cwd=work)
-    print(f"{wheel.name}: built, installed alone, works")
+        wheels = [build(project, work / "dist" / project.name) for project in projects]
+        ours = [part for wheel in wheels for part in ("--find-links", str(wheel.parent))]
+        for project, wheel in zip(projects, wheels, strict=True):
+            python = clean_environment(work / "environments" / project.name)
+            run(python, "-m", "pip", "install", "--quiet", *ours, str(wheel))
+            run(python, "-m", "pip", "check")
+            run(python, "-W", "error", *proof(project), cwd=work)
+            print(f"{wheel.name}: built, installed alone, works", flush=True)
 
 
 def build(project: Path, folder: Path) -> Path:
@@ -50,6 +65,23 @@ def clean_environment(folder: Path) -> Path:
     """Return the interpreter of a virtual environment that has nothing but pip."""
     venv.create(folder, with_pip=True)
     return next(p for p in (folder / "bin/python", folder / "Scripts/python.exe") if p.exists())
+
+
+def proof(project: Path) -> list[str]:
+    """Return the arguments of an interpreter that shows that a distribution works."""
+    if project.name == "core":
+        return ["-c", first_example(project / "README.md")]
+    described = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]
+    backends = described.get("entry-points", {}).get("zarr_backends", {})
+    if backends:
+        return ["-c", LOADED, *backends]
+    return [
+        "-c",
+        "from zarr_backends_compliance._cli import main; main()",
+        "run",
+        "memory",
+        "--yes",
+    ]
 
 
 def first_example(readme: Path) -> str:
