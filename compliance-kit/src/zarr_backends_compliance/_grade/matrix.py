@@ -1,8 +1,8 @@
 """Runs checks on mutants, and says which check found which fault.
 
 Each mutant is tried in a process of its own, since a fault may hang it or spoil what is
-around it. Checks are run in the quick profile; the one that has to find the fault is run in
-the standard profile too where it did not: great sizes show what small ones hide.
+around it. The check that has to find the fault is run in the quick profile, and in the
+standard profile where that did not show it; the others are run in a profile smaller still.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from zarr_backends_compliance._kernel.check import Check, all_checks
-from zarr_backends_compliance._kernel.profiles import PROFILES
+from zarr_backends_compliance._kernel.profiles import PROFILES, Profile
 from zarr_backends_compliance._kernel.runner import Survey, run_check, survey
 from zarr_backends_compliance._kernel.target import find_target
 from zarr_backends_compliance._kernel.verdicts import EnvironmentFailure, Verdict
@@ -23,6 +23,9 @@ from zarr_backends_compliance._mutants.mutant import Mutant, all_mutants
 from zarr_backends_compliance._mutants.network_server import NetworkServer
 
 __all__ = ["Graded", "grade", "references"]
+
+_SMALL = PROFILES["quick"]._replace(examples=3, threads=4, rounds=10, kills=1)
+"""For the checks that are not named: most of what can go wrong by chance is left out."""
 
 _TIMEOUT_S = 20.0
 """Seconds that a check may take on a mutant; hanging is a fault like any other."""
@@ -114,22 +117,29 @@ def _graded(mutant: Mutant, others: list[str]) -> Graded:
             found = survey(find_target(mutant.name, options, folder), folder=folder)
         except EnvironmentFailure as failure:
             return Graded(mutant, {}, str(failure))
-        named = [by_id[mutant.killer]] if mutant.killer else []
         seen = ""
         verdicts: dict[str, Verdict] = {}
-        for check in named + [by_id[check_id] for check_id in others if check_id != mutant.killer]:
-            verdict, text = _verdict(check, found, folder, is_named=check in named)
-            verdicts[check.id] = verdict
-            seen = seen or (text if check in named or verdict in ("FAIL", "ERROR") else "")
+        for check_id in sorted({mutant.killer, *others} - {""}, key=lambda i: i != mutant.killer):
+            profiles = _profiles(mutant, check_id)
+            verdicts[check_id], text = _verdict(by_id[check_id], found, folder, profiles)
+            seen = seen or (text if verdicts[check_id] != "SKIP" else "")
     return Graded(mutant, verdicts, seen)
 
 
-def _verdict(check: Check, found: Survey, folder: str, *, is_named: bool) -> tuple[Verdict, str]:
-    """Run one check on one mutant."""
-    hurried = check._replace(timeout_s=check.timeout_s if is_named else _TIMEOUT_S)
-    for name in ("quick", "standard") if is_named or check.level == "standard" else ("quick",):
-        if PROFILES[name].includes(check.level):
-            result = run_check(hurried, found, profile=PROFILES[name], seed=0, folder=folder)
-            if result.verdict == "FAIL":
-                break
+def _profiles(mutant: Mutant, check_id: str) -> list[Profile]:
+    """Return the profiles in which a check is tried on a mutant, one after the other."""
+    if not mutant.killer:
+        return [PROFILES["quick"]]
+    return [PROFILES["quick"], PROFILES["standard"]] if check_id == mutant.killer else [_SMALL]
+
+
+def _verdict(
+    check: Check, found: Survey, folder: str, profiles: list[Profile]
+) -> tuple[Verdict, str]:
+    """Run one check on one mutant, until it finds the fault."""
+    hurried = check if profiles != [_SMALL] else check._replace(timeout_s=_TIMEOUT_S)
+    for profile in profiles:
+        result = run_check(hurried, found, profile=profile, seed=0, folder=folder)
+        if result.verdict == "FAIL":
+            break
     return result.verdict, result.seen
