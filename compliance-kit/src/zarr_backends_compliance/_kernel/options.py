@@ -31,8 +31,17 @@ _WRONG: Mapping[str, tuple[Any, ...]] = {
 
 
 def place_of(target: Target) -> set[str]:
-    """Return the names of the options that name the place of an array."""
-    return {name for name, value in target.options.items() if PLACEHOLDER in str(value)}
+    """Return the names of the options that name the place of an array, also inside mappings."""
+    return set(_place_names(target.options))
+
+
+def _place_names(options: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of options that have the placeholder in their values."""
+    for name, value in options.items():
+        if PLACEHOLDER in str(value):
+            yield name
+        if isinstance(value, Mapping):
+            yield from _place_names(value)
 
 
 def omittable(target: Target) -> list[str]:
