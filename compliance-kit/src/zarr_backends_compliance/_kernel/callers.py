@@ -134,15 +134,14 @@ class Callers:
             again_on: Error after which a call is made once more, up to three times: where
                 connections were closed beforehand, a backend may notice it only now.
         """
-        for call in calls:
-            call.start()
-        deadline = time.monotonic() + self.limit_s
-        for call in calls:
-            for _ in range(_AGAIN):
-                ended = call.ended(max(0.0, deadline - time.monotonic()))
-                if ended and again_on and isinstance(call.error, again_on):
-                    call.start()
-            call.ended(max(0.0, deadline - time.monotonic()))
+        under_way = list(calls)
+        for _ in range(1 + _AGAIN):
+            for call in under_way:
+                call.start()
+            # Each attempt has the whole limit: a call that is made again is not a late one.
+            deadline = time.monotonic() + self.limit_s
+            ended = [c for c in under_way if c.ended(max(0.0, deadline - time.monotonic()))]
+            under_way = [call for call in ended if isinstance(call.error, again_on or ())]
 
     def end(self) -> None:
         """End every thread and close every instance, but for those that still hang."""
