@@ -238,8 +238,9 @@ class SupportsTransactions(Protocol):
         """Return a context: leaving it commits, an exception in it rolls back.
 
         What is done through this instance meanwhile, from any thread, belongs to it and is
-        seen by this instance alone until then. There is one at a time: a second one on the
-        same instance is refused.
+        seen by this instance alone until then; a rollback takes back what the instance
+        remembers of it too. There is one at a time: a second one on the same instance is
+        refused.
 
         Raises:
             ConfigurationError: A transaction of this instance has not ended.
