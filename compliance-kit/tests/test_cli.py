@@ -14,6 +14,9 @@ import pytest
 MAIN = "from zarr_backends_compliance._cli import main; main()"
 """What the script that pip installs does."""
 
+HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+"""Undoes what a shell does to what it runs in the background: its children ignore SIGINT."""
+
 FAULTY = "zarr_backends_compliance._mutants.reading:EmptyForMissing"
 """A backend that reads a missing chunk as empty."""
 
@@ -135,15 +138,17 @@ def test_an_interrupt_cleans_up(tmp_path: Path, number: int) -> None:
     """In the middle of a check: status 130, the kit's names vanish, others stay."""
     (tmp_path / "zbc-of-somebody-else").write_text("precious")
     words = ["run", "filesystem", "-o", f"path={tmp_path}", "--profile", "soak"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, *words], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(list(tmp_path.iterdir())) >= 2
-    process.send_signal(number)
-    assert b"Interrupted" in process.communicate(timeout=60)[1]
+    with subprocess.Popen(
+        [sys.executable, "-c", HEARD + MAIN, *words],
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(list(tmp_path.iterdir())) >= 2
+        process.send_signal(number)
+        assert b"Interrupted" in process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert [path.name for path in tmp_path.iterdir()] == ["zbc-of-somebody-else"]
 

@@ -85,7 +85,7 @@ def keys_develop(t: Trial) -> None:
     from zarr.testing.stateful import ZarrStoreStateMachine  # noqa: PLC0415  # heavy
 
     machine = _tree_machine() if _is_tree(t.create("tree")) else ZarrStoreStateMachine
-    _run(machine, t.create("keys"), t.profile.examples)
+    _run(machine, t.create("keys"), 3 * t.profile.examples)
 
 
 def hierarchies_develop(t: Trial) -> None:
