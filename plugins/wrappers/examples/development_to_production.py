@@ -50,4 +50,4 @@ def main(*stages: str) -> dict[str, float]:
 
 if __name__ == "__main__":
     for stage, result in main(*sys.argv[1:]).items():
-        print(f"{stage:>12}: {result}")  # noqa: T201  # it is what this is for
+        print(f"{stage:>12}: {result}")  # it is what this is for

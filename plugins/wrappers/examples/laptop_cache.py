@@ -40,4 +40,6 @@ def main(place: str | None = None) -> tuple[float, float]:
 
 if __name__ == "__main__":
     first, second = main(*sys.argv[1:2])
-    print(f"first read: {first:.3f} s, second read, in another session: {second:.3f} s")  # noqa: T201  # it is what this is for
+    print(
+        f"first read: {first:.3f} s, second read, in another session: {second:.3f} s"
+    )  # it is what this is for

@@ -46,4 +46,4 @@ def main() -> list[str]:
 
 if __name__ == "__main__":
     for line in main():
-        print(line)  # noqa: T201  # it is what this is for
+        print(line)  # it is what this is for
