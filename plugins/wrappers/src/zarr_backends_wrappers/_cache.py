@@ -274,10 +274,9 @@ class CacheBackend(Transformer):
         Yields:
             What the inner one gives.
         """
-        inner = cast("AbstractContextManager[Any]", cast("Any", self.inner).transaction())
         self._flights.clearing(1, self._entries.clear)
         try:
-            with inner as value:
+            with self._inner_transaction() as value:
                 yield value
         finally:
             self._flights.clearing(-1, self._entries.clear)

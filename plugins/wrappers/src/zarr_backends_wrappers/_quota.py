@@ -9,9 +9,9 @@ all instances and processes that say so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from threading import RLock
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from zarr_backends import (
     Buffer,
@@ -164,9 +164,8 @@ class QuotaBackend(Transformer):
             What the inner one gives.
         """
         before = self.usage
-        inner = cast("AbstractContextManager[Any]", cast("Any", self.inner).transaction())
         try:
-            with inner as value:
+            with self._inner_transaction() as value:
                 yield value
         except BaseException:
             if not isinstance(self._meter, SharedMeter):  # whose document was rolled back too

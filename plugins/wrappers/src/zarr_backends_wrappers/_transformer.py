@@ -8,7 +8,7 @@ instance has only if its inner backend has them, are marked with `where_inner_ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 from zarr_backends import (
@@ -111,7 +111,22 @@ class Transformer(Wrapper, KeyValueBackend):
     @where_inner_has("transaction")
     def transaction(self) -> AbstractContextManager[Any]:
         """Return a context: leaving it commits, an exception in it rolls back."""
-        return cast("AbstractContextManager[Any]", cast("Any", self.inner).transaction())
+        return self._inner_transaction()
+
+    @contextmanager
+    def _inner_transaction(self) -> Iterator[Any]:
+        """Give a transaction of the inner backend.
+
+        Yields:
+            What that gives.
+        """
+        inner: Any = self.inner
+        try:
+            with inner.transaction() as value:
+                yield value
+        finally:
+            # The document that says how chunks are named may have been rolled back.
+            self._layout = None
 
     @where_inner_has("get_range")
     def get_range(self, key: str, start: int, stop: int | None = None) -> Buffer | None:
