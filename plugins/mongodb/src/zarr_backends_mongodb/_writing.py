@@ -102,8 +102,10 @@ class Writer:
     def __init__(self, files: Documents, parts: Documents, turns: Turns) -> None:
         """Take the collections; nothing is written."""
         self._turns = turns
+        # Parts are on disk when the document after them is: a journal has one order.
+        early = {**files.write_concern.document, "j": False}
         self._files = files
-        self._parts = parts
+        self._parts = parts.with_options(write_concern=WriteConcern(**early))
         # What was replaced is no value any more: nobody waits until all servers know it.
         soon = WriteConcern(w=1)
         self._old_files = files.with_options(write_concern=soon)
