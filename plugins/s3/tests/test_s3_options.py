@@ -45,11 +45,9 @@ def test_slashes_at_the_ends_mean_nothing(prefix: str) -> None:
 
 
 def test_urls() -> None:
-    """The path of a url is taken as it is; one with credentials is refused."""
-    assert zb.resolve("s3://b/run%201/a?b") == (
-        S3Backend,
-        {"bucket": "b", "prefix": "run%201/a?b"},
-    )
+    """The path of a url is decoded once; a url with credentials is refused."""
+    found = zb.resolve("s3://b/run%201/a?b%2520")
+    assert found == (S3Backend, {"bucket": "b", "prefix": "run 1/a?b%20"})
     with pytest.raises(zb.ConfigurationError):
         S3Backend.options_from_url("s3://key:secret@b/run")
 

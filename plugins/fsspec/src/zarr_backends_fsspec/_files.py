@@ -112,15 +112,30 @@ class AsyncFiles(Files):
         """Prepare; nothing is made."""
         self._make = make
         self._fs: Any = None
-        self._making = asyncio.Lock()
+        self._opening: asyncio.Task[Any] | None = None
+
+    async def opened(self) -> Any:
+        """Make the file system, and whatever else takes its time at first."""
+        return await in_new_thread(self._make)
 
     async def fs(self) -> Any:
-        """Return the file system, made at the first call."""
+        """Return the file system, opened at the first call.
+
+        That goes on when the request that began it is given up: the next one finds it done.
+        """
         if self._fs is None:
-            async with self._making:
-                if self._fs is None:
-                    self._fs = await in_new_thread(self._make)
+            if self._opening is None:
+                self._opening = asyncio.ensure_future(self.opened())
+                self._opening.add_done_callback(self._was_opened)
+            return await asyncio.shield(self._opening)
         return self._fs
+
+    def _was_opened(self, opening: asyncio.Task[Any]) -> None:
+        """Keep what was opened; after an error the next call tries again."""
+        if self._opening is opening:
+            self._opening = None
+            if not opening.cancelled() and opening.exception() is None:
+                self._fs = opening.result()
 
     async def read(self, path: str) -> bytes | None:
         """Return the bytes of a file; None where there is none."""

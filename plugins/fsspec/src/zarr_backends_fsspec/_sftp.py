@@ -51,7 +51,12 @@ class SftpFiles(AsyncFiles):
                 return await self._done(old, operation, args)
             except _LOST:
                 pass
-        return await self._done(await self.fs(), operation, args)
+        try:
+            new = await self.fs()
+        except asyncio.CancelledError:
+            self._opening = None  # it may hang: the next request connects anew
+            raise
+        return await self._done(new, operation, args)
 
     async def _done(self, fs: Any, operation: Callable[..., Awaitable[T]], args: Any) -> T:
         """Do something with a channel of a connection, and forget one that is dead or hangs."""

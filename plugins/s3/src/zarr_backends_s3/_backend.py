@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Literal
+from urllib.parse import unquote
 
 from zarr_backends import ConfigurationError
 from zarr_backends_fsspec import (
@@ -131,7 +132,7 @@ class S3Backend(ObjectBackend):
 
     @classmethod
     def options_from_url(cls, url: str) -> Mapping[str, Any]:
-        """Return bucket and prefix of a url such as ``s3://bucket/run/1``, taken as they are.
+        """Return bucket and prefix of a url such as ``s3://bucket/run%201``, decoded.
 
         Raises:
             ConfigurationError: It has no bucket, or has credentials in it.
@@ -140,7 +141,7 @@ class S3Backend(ObjectBackend):
         if "@" in bucket:
             message = "an s3 url has no credentials in it; give key= and secret= beside it"
             raise ConfigurationError(message, backend=cls.backend_id, option="target")
-        return {"bucket": _checked_bucket(bucket), "prefix": prefix}
+        return {"bucket": _checked_bucket(unquote(bucket)), "prefix": unquote(prefix)}
 
 
 def _checked_bucket(bucket: str) -> str:

@@ -77,6 +77,12 @@ class S3Files(ObjectFiles):
         self._read_options = read_options
         self._quoted = True
 
+    async def opened(self) -> Any:
+        """Make the file system with its client, which looks for credentials."""
+        fs = await super().opened()
+        await fs.set_session()
+        return fs
+
     # --- Reading --------------------------------------------------------------------
 
     async def read(self, path: str) -> bytes | None:
@@ -199,7 +205,7 @@ class S3Files(ObjectFiles):
 
     async def _request(self, operation: str, **parameters: Any) -> Any:
         """Make one request, once."""
-        client = await (await self.fs()).set_session()
+        client = await (await self.fs()).set_session()  # a new one after ours was closed
         request = getattr(client, operation)
         return await request(Bucket=self._bucket, **self._read_options, **parameters)
 
