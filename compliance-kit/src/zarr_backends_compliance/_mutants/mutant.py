@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from zarr_backends_compliance import _mutants
 
-__all__ = ["Mutant", "all_mutants", "mutant"]
+__all__ = ["Mutant", "all_mutants", "mutant", "network_mutant"]
 
 _C = TypeVar("_C", bound=type[Any])
 
@@ -43,6 +43,11 @@ def mutant(killer: str, fault: str, *, server: str = "") -> Callable[[_C], _C]:
         return cls
 
     return declare
+
+
+def network_mutant(killer: str, fault: str) -> Callable[[_C], _C]:
+    """Declare a backend class as a mutant that needs the server of `NetworkReference`."""
+    return mutant(killer, fault, server="network")
 
 
 def all_mutants() -> tuple[Mutant, ...]:
