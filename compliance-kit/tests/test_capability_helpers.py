@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from zarr_backends_compliance import trial
-from zarr_backends_compliance._kernel.instances import another, open_files, second
 from zarr_backends_compliance._kernel.profiles import PROFILES
-from zarr_backends_compliance._kernel.store_runs import keys_develop, run_store_suite
-from zarr_backends_compliance._kernel.url_forms import accepted_urls, known_urls
 from zarr_backends_compliance._kernel.verdicts import Violation
+from zarr_backends_compliance._tools.instances import another, open_files, second
+from zarr_backends_compliance._tools.store_runs import keys_develop, run_store_suite
+from zarr_backends_compliance._tools.url_forms import accepted_urls, known_urls
 
 CAPABLE = "zarr_backends_compliance._mutants.capable"
 KEYS = "zarr_backends_compliance._mutants.keys"

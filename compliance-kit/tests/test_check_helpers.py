@@ -9,27 +9,27 @@ import pytest
 
 from zarr_backends import ChunkNotFoundError, ConfigurationError, contiguous_view
 from zarr_backends_compliance import trial
-from zarr_backends_compliance._kernel.buffers import (
+from zarr_backends_compliance._kernel.target import Target, find_target
+from zarr_backends_compliance._kernel.verdicts import Skip, Violation
+from zarr_backends_compliance._mutants.bare import BareMemory
+from zarr_backends_compliance._tools.buffers import (
     NO_BUFFERS,
     changeable_buffers,
     good_buffers,
     strided_buffers,
 )
-from zarr_backends_compliance._kernel.documents import HARD_VALUES, same_document
-from zarr_backends_compliance._kernel.grid import ALIKE, LARGE, corners
-from zarr_backends_compliance._kernel.options import omittable, open_checked, wrong_values
-from zarr_backends_compliance._kernel.places import empty_place, instances, placed, second
-from zarr_backends_compliance._kernel.refusals import accepted, refused
-from zarr_backends_compliance._kernel.secrecy import (
+from zarr_backends_compliance._tools.documents import HARD_VALUES, same_document
+from zarr_backends_compliance._tools.grid import ALIKE, LARGE, corners
+from zarr_backends_compliance._tools.options import omittable, open_checked, wrong_values
+from zarr_backends_compliance._tools.places import empty_place, instances, placed, second
+from zarr_backends_compliance._tools.refusals import accepted, refused
+from zarr_backends_compliance._tools.secrecy import (
     keeps_secrets,
     logged,
     made_up_options,
     secrets_in,
 )
-from zarr_backends_compliance._kernel.signatures import signature_fault
-from zarr_backends_compliance._kernel.target import Target, find_target
-from zarr_backends_compliance._kernel.verdicts import Skip, Violation
-from zarr_backends_compliance._mutants.bare import BareMemory
+from zarr_backends_compliance._tools.signatures import signature_fault
 
 BARE = "zarr_backends_compliance._mutants.bare:BareMemory"
 REFERENCE = "zarr_backends_compliance._mutants.reference:Reference"

@@ -8,7 +8,7 @@ from itertools import permutations
 
 import pytest
 
-from zarr_backends_compliance._kernel.linearizability import Operation, fault_in
+from zarr_backends_compliance._tools.linearizability import Operation, fault_in
 
 
 def write(start: float, end: float, value: int | None) -> Operation:

@@ -12,16 +12,16 @@ from zarr_backends import ChunkNotFoundError
 from zarr_backends._storage.memory.backend import MemoryBackend
 from zarr_backends_compliance import trial
 from zarr_backends_compliance._elsewhere import elsewhere
-from zarr_backends_compliance._kernel.held_options import holds
-from zarr_backends_compliance._kernel.killing import Ledger
 from zarr_backends_compliance._kernel.process_probe import other_processes_reach
 from zarr_backends_compliance._kernel.racing import processes
-from zarr_backends_compliance._kernel.stamps import LEAST_NBYTES, number_of, stamped
 from zarr_backends_compliance._kernel.target import find_target
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import Violation
 from zarr_backends_compliance._mutants.handing_over import PicklesTheData, UnpicklableLock
 from zarr_backends_compliance._mutants.reference import Reference
+from zarr_backends_compliance._tools.held_options import holds
+from zarr_backends_compliance._tools.killing import Ledger
+from zarr_backends_compliance._tools.stamps import LEAST_NBYTES, number_of, stamped
 
 
 @pytest.mark.parametrize("nbytes", [LEAST_NBYTES, 100, 81_920])

@@ -9,17 +9,17 @@ import numpy as np
 import zarr
 
 import zarr_backends as zb
-from zarr_backends_compliance._kernel.array_states import run_array_states
-from zarr_backends_compliance._kernel.arrays import (
+from zarr_backends_compliance._kernel.check import check
+from zarr_backends_compliance._kernel.expect import equal
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.array_states import run_array_states
+from zarr_backends_compliance._tools.arrays import (
     LAYOUTS,
     make_array,
     numbers,
     open_array,
     same_array,
 )
-from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.expect import equal
-from zarr_backends_compliance._kernel.trial import Trial
 
 __all__: list[str] = []
 

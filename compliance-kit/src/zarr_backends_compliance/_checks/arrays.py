@@ -6,16 +6,16 @@ import numpy as np
 
 import zarr_backends as zb
 from zarr_backends import ArrayExistsError, ArrayNotFoundError, CodecError
-from zarr_backends_compliance._kernel.arrays import (
+from zarr_backends_compliance._kernel.check import check
+from zarr_backends_compliance._kernel.expect import equal, indices, is_true, raises
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.arrays import (
     LAYOUTS,
     make_array,
     numbers,
     open_array,
     same_array,
 )
-from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.expect import equal, indices, is_true, raises
-from zarr_backends_compliance._kernel.trial import Trial
 
 __all__: list[str] = []
 

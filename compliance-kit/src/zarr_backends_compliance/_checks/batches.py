@@ -16,9 +16,9 @@ from zarr_backends_compliance._kernel.expect import (
     same_bytes,
     shown,
 )
-from zarr_backends_compliance._kernel.instances import another, is_missing
 from zarr_backends_compliance._kernel.samples import payload
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import another, is_missing
 
 __all__: list[str] = []
 

@@ -12,9 +12,9 @@ from zarr_backends_compliance._kernel.capabilities import (
 )
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, is_true, same_bytes, shown
-from zarr_backends_compliance._kernel.instances import another, entered, is_missing
 from zarr_backends_compliance._kernel.samples import payload
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import another, entered, is_missing
 
 __all__: list[str] = []
 

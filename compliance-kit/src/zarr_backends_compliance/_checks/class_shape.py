@@ -7,15 +7,15 @@ from zarr_backends._storage.registry.conformance import fault_of
 from zarr_backends._storage.registry.options import parameters_of
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, is_true, raises
-from zarr_backends_compliance._kernel.options import (
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.options import (
     omittable,
     open_checked,
     opened_or_refused,
     wrong_values,
 )
-from zarr_backends_compliance._kernel.places import instances
-from zarr_backends_compliance._kernel.signatures import signature_fault
-from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.places import instances
+from zarr_backends_compliance._tools.signatures import signature_fault
 
 __all__: list[str] = []
 

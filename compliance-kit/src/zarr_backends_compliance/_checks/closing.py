@@ -15,9 +15,9 @@ from zarr_backends_compliance._kernel.expect import (
     same_bytes,
     shown,
 )
-from zarr_backends_compliance._kernel.instances import another, open_files, second
 from zarr_backends_compliance._kernel.samples import payload, v3_metadata
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import another, open_files, second
 
 __all__: list[str] = []
 

@@ -9,7 +9,6 @@ from typing import Any
 from zarr_backends import ChunkNotFoundError, SupportsBatches
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, indices, is_true, raises
-from zarr_backends_compliance._kernel.instances import second
 from zarr_backends_compliance._kernel.racing import (
     done,
     in_step,
@@ -17,16 +16,17 @@ from zarr_backends_compliance._kernel.racing import (
     processes,
     side_by_side,
 )
-from zarr_backends_compliance._kernel.replacing import (
+from zarr_backends_compliance._kernel.samples import v2_metadata
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import second
+from zarr_backends_compliance._tools.replacing import (
     SIZES,
     document,
     document_number,
     keep_replacing,
     whole_while_replaced,
 )
-from zarr_backends_compliance._kernel.samples import v2_metadata
-from zarr_backends_compliance._kernel.stamps import number_of, stamped
-from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.stamps import number_of, stamped
 
 __all__: list[str] = []
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from zarr_backends import BackendError, BackendTimeoutError, NetworkError
 from zarr_backends._storage.registry.options import parameters_of
-from zarr_backends_compliance._kernel.broken_servers import GarbageServer, HalfServer
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import is_true
-from zarr_backends_compliance._kernel.faulty_line import line_to_server
-from zarr_backends_compliance._kernel.outcomes import (
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._line.broken_servers import GarbageServer, HalfServer
+from zarr_backends_compliance._line.faulty_line import line_to_server
+from zarr_backends_compliance._line.outcomes import (
     LOST,
     each_failed,
     each_is_right,
     each_left_old_or_new,
     each_works_again,
 )
-from zarr_backends_compliance._kernel.trial import Trial
 
 __all__: list[str] = []
 

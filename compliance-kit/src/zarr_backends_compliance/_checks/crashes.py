@@ -10,12 +10,12 @@ from typing import Any
 from zarr_backends import ChunkNotFoundError, SupportsKeys
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, indices, is_true
-from zarr_backends_compliance._kernel.killing import Ledger, killed, noted
 from zarr_backends_compliance._kernel.racing import until_done
-from zarr_backends_compliance._kernel.replacing import document, document_number
-from zarr_backends_compliance._kernel.stamps import number_of, stamped
 from zarr_backends_compliance._kernel.trial import Log, Trial
 from zarr_backends_compliance._kernel.verdicts import violated
+from zarr_backends_compliance._tools.killing import Ledger, killed, noted
+from zarr_backends_compliance._tools.replacing import document, document_number
+from zarr_backends_compliance._tools.stamps import number_of, stamped
 
 __all__: list[str] = []
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from zarr_backends import PermissionDeniedError
-from zarr_backends_compliance._kernel.callers import Callers
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.credentials import with_wrong_secret
-from zarr_backends_compliance._kernel.faulty_line import line_to_server
-from zarr_backends_compliance._kernel.outcomes import each_failed, no_secret_in
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import skip
+from zarr_backends_compliance._line.callers import Callers
+from zarr_backends_compliance._line.faulty_line import line_to_server
+from zarr_backends_compliance._line.outcomes import each_failed, no_secret_in
 
 __all__: list[str] = []
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from zarr_backends import ChunkNotFoundError
 from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.documents import LAYOUTS, same_document
-from zarr_backends_compliance._kernel.existence import is_there
 from zarr_backends_compliance._kernel.expect import equal, indices, raises, same_bytes
-from zarr_backends_compliance._kernel.places import instances
 from zarr_backends_compliance._kernel.samples import v3_metadata
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.documents import LAYOUTS, same_document
+from zarr_backends_compliance._tools.existence import is_there
+from zarr_backends_compliance._tools.places import instances
 
 __all__: list[str] = []
 

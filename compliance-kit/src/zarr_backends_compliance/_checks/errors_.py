@@ -13,8 +13,8 @@ from zarr_backends import (
 )
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, is_true, raises
-from zarr_backends_compliance._kernel.places import empty_place, instances
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.places import empty_place, instances
 
 __all__: list[str] = []
 

@@ -14,10 +14,10 @@ from zarr_backends_compliance._kernel.expect import (
     raises,
     same_bytes,
 )
-from zarr_backends_compliance._kernel.instances import second, wait_for_end
 from zarr_backends_compliance._kernel.samples import payload, v3_metadata
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import skip
+from zarr_backends_compliance._tools.instances import second, wait_for_end
 
 __all__: list[str] = []
 

@@ -12,13 +12,13 @@ from zarr_backends import (
 )
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import is_true
-from zarr_backends_compliance._kernel.faulty_line import line_to_server
-from zarr_backends_compliance._kernel.outcomes import (
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._line.faulty_line import line_to_server
+from zarr_backends_compliance._line.outcomes import (
     each_failed,
     each_left_old_or_new,
     each_works_again,
 )
-from zarr_backends_compliance._kernel.trial import Trial
 
 __all__: list[str] = []
 

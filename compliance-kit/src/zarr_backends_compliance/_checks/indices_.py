@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.documents import LAYOUTS
-from zarr_backends_compliance._kernel.existence import is_there
 from zarr_backends_compliance._kernel.expect import equal, indices, is_true, same_bytes
-from zarr_backends_compliance._kernel.grid import ALIKE, EQUAL_TO_ONE, LARGE, NO_INDICES, corners
-from zarr_backends_compliance._kernel.places import instances
-from zarr_backends_compliance._kernel.refusals import accepted
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.documents import LAYOUTS
+from zarr_backends_compliance._tools.existence import is_there
+from zarr_backends_compliance._tools.grid import ALIKE, EQUAL_TO_ONE, LARGE, NO_INDICES, corners
+from zarr_backends_compliance._tools.places import instances
+from zarr_backends_compliance._tools.refusals import accepted
 
 __all__: list[str] = []
 

@@ -16,14 +16,14 @@ from zarr_backends_compliance._kernel.expect import (
     same_bytes,
     shown,
 )
-from zarr_backends_compliance._kernel.instances import another
 from zarr_backends_compliance._kernel.samples import payload, v2_metadata
-from zarr_backends_compliance._kernel.store_runs import (
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import another
+from zarr_backends_compliance._tools.store_runs import (
     hierarchies_develop,
     keys_develop,
     run_store_suite,
 )
-from zarr_backends_compliance._kernel.trial import Trial
 
 __all__: list[str] = []
 

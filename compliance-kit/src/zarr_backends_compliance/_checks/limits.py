@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.probing import (
+from zarr_backends_compliance._kernel.samples import payload
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.probing import (
     largest,
     listing_costs,
     operation_costs,
     stores_apart,
     works_at,
 )
-from zarr_backends_compliance._kernel.samples import payload
-from zarr_backends_compliance._kernel.trial import Trial
 
 __all__: list[str] = []
 

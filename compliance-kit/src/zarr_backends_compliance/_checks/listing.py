@@ -6,12 +6,12 @@ from itertools import islice
 
 from zarr_backends import ArrayNotFoundError
 from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.documents import LAYOUTS
-from zarr_backends_compliance._kernel.existence import is_absent
 from zarr_backends_compliance._kernel.expect import equal, indices, is_true, raises, same_bytes
-from zarr_backends_compliance._kernel.places import empty_place, instances
 from zarr_backends_compliance._kernel.samples import V2, V3
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.documents import LAYOUTS
+from zarr_backends_compliance._tools.existence import is_absent
+from zarr_backends_compliance._tools.places import empty_place, instances
 
 __all__: list[str] = []
 

@@ -9,13 +9,6 @@ from typing import Any
 
 from zarr_backends import MetadataNotFoundError
 from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.documents import (
-    HARD_TEXTS,
-    HARD_VALUES,
-    LAYOUTS,
-    same_document,
-)
-from zarr_backends_compliance._kernel.existence import is_there
 from zarr_backends_compliance._kernel.expect import (
     content,
     equal,
@@ -24,10 +17,17 @@ from zarr_backends_compliance._kernel.expect import (
     raises,
     same_bytes,
 )
-from zarr_backends_compliance._kernel.places import empty_place, instances
-from zarr_backends_compliance._kernel.refusals import accepted
 from zarr_backends_compliance._kernel.samples import V2, V3, v2_metadata, v3_metadata
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.documents import (
+    HARD_TEXTS,
+    HARD_VALUES,
+    LAYOUTS,
+    same_document,
+)
+from zarr_backends_compliance._tools.existence import is_there
+from zarr_backends_compliance._tools.places import empty_place, instances
+from zarr_backends_compliance._tools.refusals import accepted
 
 __all__: list[str] = []
 

@@ -9,13 +9,13 @@ from zarr_backends import (
     ZarrBackendsError,
 )
 from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.documents import LAYOUTS, same_document
-from zarr_backends_compliance._kernel.existence import is_absent, is_there
 from zarr_backends_compliance._kernel.expect import equal, indices, raises, same_bytes
-from zarr_backends_compliance._kernel.places import empty_place, instances, second
 from zarr_backends_compliance._kernel.samples import V2, V3, v2_metadata, v3_metadata
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import skip
+from zarr_backends_compliance._tools.documents import LAYOUTS, same_document
+from zarr_backends_compliance._tools.existence import is_absent, is_there
+from zarr_backends_compliance._tools.places import empty_place, instances, second
 
 __all__: list[str] = []
 

@@ -13,18 +13,18 @@ from zarr_backends import (
 )
 from zarr_backends_compliance._elsewhere import elsewhere
 from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.copies import (
+from zarr_backends_compliance._kernel.expect import equal, indices, is_true, raises, same_bytes
+from zarr_backends_compliance._kernel.samples import payload, v2_metadata, v3_metadata
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.copies import (
     copies_of,
     moved_to_another_folder,
     pickled,
     sees,
 )
-from zarr_backends_compliance._kernel.expect import equal, indices, is_true, raises, same_bytes
-from zarr_backends_compliance._kernel.forks import forked_in_use
-from zarr_backends_compliance._kernel.held_options import holds, unusual_options
-from zarr_backends_compliance._kernel.instances import second
-from zarr_backends_compliance._kernel.samples import payload, v2_metadata, v3_metadata
-from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.forks import forked_in_use
+from zarr_backends_compliance._tools.held_options import holds, unusual_options
+from zarr_backends_compliance._tools.instances import second
 
 __all__: list[str] = []
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from zarr_backends import ChunkNotFoundError
-from zarr_backends_compliance._kernel.buffers import AWKWARD_BYTES
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import content, raises, same_bytes
-from zarr_backends_compliance._kernel.places import instances
 from zarr_backends_compliance._kernel.samples import payload
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.buffers import AWKWARD_BYTES
+from zarr_backends_compliance._tools.places import instances
 
 __all__: list[str] = []
 

@@ -7,23 +7,23 @@ from itertools import product
 
 from zarr_backends import NotFoundError, ZarrBackendsError
 from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.damage import GARBAGE, OUTWARD, ours_or_result
-from zarr_backends_compliance._kernel.documents import same_document
 from zarr_backends_compliance._kernel.expect import equal, indices, is_true, raises, same_bytes
-from zarr_backends_compliance._kernel.names import ALIKE_NAMES, ODD_NAMES
-from zarr_backends_compliance._kernel.options import place_of
-from zarr_backends_compliance._kernel.places import instances, placed, state_of
-from zarr_backends_compliance._kernel.refusals import accepted
 from zarr_backends_compliance._kernel.samples import v3_metadata
-from zarr_backends_compliance._kernel.secrecy import (
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._kernel.verdicts import skip
+from zarr_backends_compliance._tools.damage import GARBAGE, OUTWARD, ours_or_result
+from zarr_backends_compliance._tools.documents import same_document
+from zarr_backends_compliance._tools.names import ALIKE_NAMES, ODD_NAMES
+from zarr_backends_compliance._tools.options import place_of
+from zarr_backends_compliance._tools.places import instances, placed, state_of
+from zarr_backends_compliance._tools.refusals import accepted
+from zarr_backends_compliance._tools.secrecy import (
     errors_with,
     keeps_secrets,
     logged,
     made_up_options,
     secrets_in,
 )
-from zarr_backends_compliance._kernel.trial import Trial
-from zarr_backends_compliance._kernel.verdicts import skip
 
 __all__: list[str] = []
 

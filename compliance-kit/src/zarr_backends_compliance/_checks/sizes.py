@@ -7,9 +7,9 @@ from array import array
 from zarr_backends import ChunkNotFoundError
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, raises
-from zarr_backends_compliance._kernel.instances import another
 from zarr_backends_compliance._kernel.samples import payload
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import another
 
 __all__: list[str] = []
 

@@ -8,9 +8,9 @@ from typing import Any
 from zarr_backends import ChunkNotFoundError
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, is_true, raises, same_bytes
-from zarr_backends_compliance._kernel.instances import another, entered, open_files
 from zarr_backends_compliance._kernel.samples import payload
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import another, entered, open_files
 
 __all__: list[str] = []
 

@@ -14,9 +14,9 @@ from zarr_backends import (
 )
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, indices, is_true, raises, same_bytes
-from zarr_backends_compliance._kernel.instances import another, second
 from zarr_backends_compliance._kernel.samples import payload, v3_metadata
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import another, second
 
 __all__: list[str] = []
 

@@ -14,8 +14,8 @@ from zarr_backends_compliance._checks.transactions import (
 )
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, indices, is_true, same_bytes
-from zarr_backends_compliance._kernel.instances import another, second
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import another, second
 
 __all__: list[str] = []
 

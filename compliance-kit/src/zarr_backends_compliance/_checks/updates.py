@@ -18,9 +18,9 @@ from zarr_backends_compliance._kernel.expect import (
     same_bytes,
     shown,
 )
-from zarr_backends_compliance._kernel.instances import another
 from zarr_backends_compliance._kernel.samples import payload
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.instances import another
 
 __all__: list[str] = []
 

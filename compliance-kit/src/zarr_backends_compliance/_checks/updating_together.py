@@ -19,10 +19,7 @@ from zarr_backends import (
 )
 from zarr_backends_compliance._elsewhere import elsewhere
 from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.counting import count_there, count_up, counted, meeting
 from zarr_backends_compliance._kernel.expect import content, equal, is_true
-from zarr_backends_compliance._kernel.histories import explain, live, live_there
-from zarr_backends_compliance._kernel.instances import second
 from zarr_backends_compliance._kernel.racing import (
     done,
     eager_threads,
@@ -31,10 +28,13 @@ from zarr_backends_compliance._kernel.racing import (
     processes,
     side_by_side,
 )
-from zarr_backends_compliance._kernel.replacing import document, document_number, retried
-from zarr_backends_compliance._kernel.stamps import number_of, stamped
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import skip
+from zarr_backends_compliance._tools.counting import count_there, count_up, counted, meeting
+from zarr_backends_compliance._tools.histories import explain, live, live_there
+from zarr_backends_compliance._tools.instances import second
+from zarr_backends_compliance._tools.replacing import document, document_number, retried
+from zarr_backends_compliance._tools.stamps import number_of, stamped
 
 __all__: list[str] = []
 

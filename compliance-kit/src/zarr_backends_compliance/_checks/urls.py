@@ -10,13 +10,13 @@ from zarr_backends._storage.registry.options import parameters_of
 from zarr_backends_compliance._kernel.check import check
 from zarr_backends_compliance._kernel.expect import equal, is_true, same_bytes, shown
 from zarr_backends_compliance._kernel.trial import Trial
-from zarr_backends_compliance._kernel.url_forms import (
+from zarr_backends_compliance._kernel.verdicts import skip, violated
+from zarr_backends_compliance._tools.url_forms import (
     accepted_urls,
     is_path,
     known_urls,
     schemes_of,
 )
-from zarr_backends_compliance._kernel.verdicts import skip, violated
 
 __all__: list[str] = []
 

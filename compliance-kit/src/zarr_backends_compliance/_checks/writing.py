@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from zarr_backends import ChunkNotFoundError
-from zarr_backends_compliance._kernel.buffers import (
+from zarr_backends_compliance._kernel.check import check
+from zarr_backends_compliance._kernel.expect import equal, indices, raises, same_bytes
+from zarr_backends_compliance._kernel.samples import payload
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.buffers import (
     NO_BUFFERS,
     changeable_buffers,
     good_buffers,
     strided_buffers,
 )
-from zarr_backends_compliance._kernel.check import check
-from zarr_backends_compliance._kernel.expect import equal, indices, raises, same_bytes
-from zarr_backends_compliance._kernel.places import instances
-from zarr_backends_compliance._kernel.refusals import refused
-from zarr_backends_compliance._kernel.samples import payload
-from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.places import instances
+from zarr_backends_compliance._tools.refusals import refused
 
 __all__: list[str] = []
 

@@ -16,7 +16,8 @@ from zarr_backends_compliance._kernel.verdicts import EnvironmentFailure, Skip, 
 
 __all__ = ["finding_of", "is_connection_trouble", "raised_by_kit"]
 
-_KIT = tuple(str(Path(__file__).parent.parent / name) for name in ("_kernel", "_checks"))
+_FOLDERS = ("_kernel", "_line", "_tools", "_checks")
+_KIT = tuple(str(Path(__file__).parent.parent / name) for name in _FOLDERS)
 """Folders of the kit whose code calls backends. The kit's own backends are not in them."""
 
 

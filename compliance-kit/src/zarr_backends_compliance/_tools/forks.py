@@ -10,9 +10,9 @@ from typing import Any
 
 from zarr_backends_compliance._kernel.expect import equal
 from zarr_backends_compliance._kernel.racing import in_step, until_done
-from zarr_backends_compliance._kernel.stamps import number_of, stamped
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import skip, violated
+from zarr_backends_compliance._tools.stamps import number_of, stamped
 
 __all__ = ["forked_in_use"]
 

@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 from zarr_backends import ChunkNotFoundError, ConflictError, SupportsAtomicUpdate
 from zarr_backends_compliance._kernel.expect import content
-from zarr_backends_compliance._kernel.linearizability import Operation, fault_in
 from zarr_backends_compliance._kernel.racing import paced
-from zarr_backends_compliance._kernel.stamps import number_of, stamped
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import violated
+from zarr_backends_compliance._tools.linearizability import Operation, fault_in
+from zarr_backends_compliance._tools.stamps import number_of, stamped
 
 __all__ = ["Event", "explain", "live", "live_there"]
 

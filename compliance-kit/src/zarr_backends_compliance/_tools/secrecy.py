@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import quote
 
 from zarr_backends._storage.registry.options import parameters_of, type_text
-from zarr_backends_compliance._kernel.options import open_checked, wrong_values
 from zarr_backends_compliance._kernel.target import Target
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import violated
+from zarr_backends_compliance._tools.options import open_checked, wrong_values
 
 __all__ = ["errors_with", "keeps_secrets", "logged", "made_up_options", "secrets_in"]
 

@@ -15,19 +15,19 @@ from typing import Any
 
 from zarr_backends import SupportsClose
 from zarr_backends._storage.registry.options import parameters_of
-from zarr_backends_compliance._kernel.calls import Call
 from zarr_backends_compliance._kernel.capabilities import capabilities_of
 from zarr_backends_compliance._kernel.credentials import secrets_of
-from zarr_backends_compliance._kernel.operations import (
+from zarr_backends_compliance._kernel.samples import v3_metadata
+from zarr_backends_compliance._kernel.target import Target
+from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._line.calls import Call
+from zarr_backends_compliance._line.operations import (
     PLACES,
     SMALL,
     Operation,
     arrange,
     operations,
 )
-from zarr_backends_compliance._kernel.samples import v3_metadata
-from zarr_backends_compliance._kernel.target import Target
-from zarr_backends_compliance._kernel.trial import Trial
 
 __all__ = ["Callers"]
 

@@ -18,9 +18,9 @@ from hypothesis.stateful import (
 )
 
 import zarr_backends as zb
-from zarr_backends_compliance._kernel.arrays import make_array, open_array, same_array
 from zarr_backends_compliance._kernel.expect import indices, is_true
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.arrays import make_array, open_array, same_array
 
 __all__ = ["run_array_states"]
 

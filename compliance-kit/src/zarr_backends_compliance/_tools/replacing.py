@@ -15,9 +15,9 @@ from zarr_backends import (
 from zarr_backends_compliance._kernel.expect import equal, is_true
 from zarr_backends_compliance._kernel.racing import done, paced, side_by_side, until_done
 from zarr_backends_compliance._kernel.samples import v3_metadata
-from zarr_backends_compliance._kernel.stamps import number_of, stamped
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import violated
+from zarr_backends_compliance._tools.stamps import number_of, stamped
 
 __all__ = [
     "SIZES",

@@ -20,11 +20,11 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from zarr_backends import BackendError, Buffer, ZarrBackendsError
-from zarr_backends_compliance._kernel.broken_servers import Switch
-from zarr_backends_compliance._kernel.callers import Callers
 from zarr_backends_compliance._kernel.endpoints import Endpoint, behind, endpoint_of
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._kernel.verdicts import skip
+from zarr_backends_compliance._line.broken_servers import Switch
+from zarr_backends_compliance._line.callers import Callers
 from zarr_backends_compliance.services.http_faults import HttpFaults
 from zarr_backends_compliance.services.tcp_proxy import TcpProxy
 

@@ -16,12 +16,12 @@ from zarr_backends import (
     NotFoundError,
     ZarrBackendsError,
 )
-from zarr_backends_compliance._kernel.callers import Callers
-from zarr_backends_compliance._kernel.calls import Call
 from zarr_backends_compliance._kernel.expect import content, shown
-from zarr_backends_compliance._kernel.operations import NEW_METADATA, SMALL, chunk_at
 from zarr_backends_compliance._kernel.samples import v3_metadata
 from zarr_backends_compliance._kernel.verdicts import violated
+from zarr_backends_compliance._line.callers import Callers
+from zarr_backends_compliance._line.calls import Call
+from zarr_backends_compliance._line.operations import NEW_METADATA, SMALL, chunk_at
 
 __all__ = ["LOST", "each_ended", "each_failed", "each_is_right", "each_left_old_or_new",
            "each_works_again", "no_secret_in"]  # fmt: skip

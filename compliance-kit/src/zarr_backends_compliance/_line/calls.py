@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from zarr_backends_compliance._kernel.operations import Operation
+from zarr_backends_compliance._line.operations import Operation
 
 __all__ = ["Call"]
 

@@ -45,7 +45,7 @@ def _suite_results(t: Trial) -> tuple[int, list[tuple[str, str]], str]:
     """Run the suite; return how many tests passed, name and message of the others, output."""
     import pytest  # noqa: PLC0415  # other checks do without, and it takes long to import
 
-    from zarr_backends_compliance._kernel import store_suite  # noqa: PLC0415  # the same
+    from zarr_backends_compliance._tools import store_suite  # noqa: PLC0415  # the same
 
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ.pop("PYTEST_ADDOPTS", None)
