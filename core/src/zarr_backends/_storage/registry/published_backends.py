@@ -55,6 +55,10 @@ _PUBLISHED: Mapping[str, _Published] = {
             "quota",
             "latency",
             "content_addressed",
+            "checksum",
+            "read_only",
+            "prefix_partitioned",
+            "instrumented",
         )
     ),
 }
