@@ -10,7 +10,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("core/**/*.md"))]
+SHOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("core/**/*.md"))]
+"""Documents whose code needs no server and no plugin."""
+
+DISTRIBUTIONS = [*sorted(ROOT.glob("compliance-kit/**/*.md")), *sorted(ROOT.glob("plugins/*/*.md"))]
+
+DOCUMENTS = SHOWN + DISTRIBUTIONS
 
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
@@ -35,7 +40,7 @@ def name(document: Path) -> str:
     return str(document.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("document", [d for d in DOCUMENTS if code(d).strip()], ids=name)
+@pytest.mark.parametrize("document", [d for d in SHOWN if code(d).strip()], ids=name)
 def test_the_code_of_a_document_runs(
     document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
