@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +11,16 @@ pytest_plugins = ["zarr_backends_compliance.services.fixtures"]
 
 
 @pytest.fixture
-def sftp_options(sftp: Any) -> dict[str, Any]:
-    """Return the options of a folder on the SFTP server."""
-    known = {"known_hosts": sftp.options["known_hosts"]}
+def sftp_options(sftp: Any, tmp_path: Path) -> dict[str, Any]:
+    """Return the options of a folder on the SFTP server, by which a proxy is known as well."""
+    keys = [
+        line.split(" ", 1)[1] for line in Path(sftp.options["known_hosts"]).read_text().splitlines()
+    ]
+    known = tmp_path / "known_hosts"
+    known.write_text("".join(f"* {key}\n" for key in keys))
     return {
         "url": f"{sftp.url}/{{name}}",
-        "storage_options": {"client_keys": sftp.options["key_file"], **known},
+        "storage_options": {"client_keys": sftp.options["key_file"], "known_hosts": str(known)},
     }
 
 

@@ -36,7 +36,6 @@ class TestWebdav(BackendCompliance):
     """On a WebDAV server."""
 
     storage = "fsspec"
-    deviations = str(Path(__file__).with_name("webdav-deviations.toml"))
 
     @pytest.fixture
     def options(self, webdav_options: dict[str, Any]) -> dict[str, Any]:

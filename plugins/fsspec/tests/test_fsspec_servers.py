@@ -54,7 +54,9 @@ def test_a_folder_is_no_value(place: dict[str, Any]) -> None:
     backend = FsspecBackend.create(**place)
     backend.set("a/b/c", b"x")
     assert backend.get("a/b") is backend.size("a") is backend.get_range("a", 0, 1) is None
+    assert list(backend.list_dir()) == ["a"]
     backend.delete("a/b/c")
+    assert list(backend.list_dir()) == []
     backend.set("a", b"y")
     assert bytes(backend.get("a") or b"") == b"y"
 

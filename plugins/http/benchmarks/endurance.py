@@ -134,6 +134,7 @@ def main() -> None:
     print(f"{rate * NBYTES / 1e6:,.0f} MB/s; errors: {len(errors)} {errors[:3]}")
     print(f"server: {before[0]:.0f} MB, {before[1]} descriptors before; ", end="")
     print(f"{after[0]:.0f} MB, {after[1]} descriptors after")
+    sys.exit(1 if errors else 0)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 import zarr_backends as zb
+from zarr_backends_http.server import create_app, serve
 
 
 class BareFiles:
@@ -69,3 +71,11 @@ class FailingFiles(BareFiles):
     def exists(self) -> bool:
         """Fail."""
         return bool(self.read_metadata())
+
+
+if __name__ == "__main__":
+    serve(
+        create_app(BareFiles, {"path": sys.argv[1]}),
+        port=0,
+        on_start=lambda url: print(url, flush=True),  # noqa: T201  # the tests wait for it
+    )

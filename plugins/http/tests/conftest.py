@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import uvicorn
-from bare_files import BareFiles
 
 from zarr_backends_http.server import create_app
 
@@ -22,25 +21,47 @@ KEY = "a-key-for-tests-1234"
 
 
 @contextmanager
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run a server by Python in a process of its own; give it and the url that it prints.
+
+    Yields:
+        Both.
+    """
+    environment = {**os.environ, "ZB_TEST_KEY": KEY}
+    with subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        try:
+            match = re.search(r"https?://\S+", process.stdout.readline())
+            assert match is not None
+            yield process, match[0]
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command line; give its process and its url.
+
+    Yields:
+        Both.
+    """
+    command = ("-m", "zarr_backends_http", "serve", *arguments, "--port", "0", "--quiet")
+    with running(*command) as both:
+        yield both
+
+
+@contextmanager
 def commanded(*arguments: str) -> Iterator[str]:
-    """Run the command line in a process of its own; give the url that it prints.
+    """Run the command line; give its url.
 
     Yields:
         The url.
     """
-    command = [sys.executable, "-m", "zarr_backends_http", "serve", *arguments, "--port", "0"]
-    environment = {**os.environ, "ZB_TEST_KEY": KEY}
-    with subprocess.Popen(
-        [*command, "--quiet"], stdout=subprocess.PIPE, text=True, env=environment
-    ) as process:
-        assert process.stdout is not None
-        try:
-            match = re.search(r"http://\S+", process.stdout.readline())
-            assert match is not None
-            yield match[0]
-        finally:
-            process.terminate()
-            process.wait(30)
+    with started(*arguments) as (_, url):
+        yield url
 
 
 @contextmanager
@@ -83,7 +104,8 @@ def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     Yields:
         The url.
     """
-    with threaded(BareFiles, {"path": str(tmp_path_factory.mktemp("bare"))}) as url:
+    path = tmp_path_factory.mktemp("bare")
+    with running(str(Path(__file__).with_name("bare_files.py")), str(path)) as (_, url):
         yield url
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from conftest import KEY, commanded
+from conftest import KEY, commanded, started
 
 import zarr_backends as zb
 from zarr_backends_http import HttpBackend
@@ -42,6 +44,17 @@ def test_what_cannot_be_served_is_said_at_once(arguments: list[str], said: str) 
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert "plain-text" not in done.stderr
+
+
+def test_an_application_is_not_served_to_everybody_either() -> None:
+    """Where it takes writes from those without a key."""
+    from zarr_backends_http.server import create_app, serve  # noqa: PLC0415  # for this test alone
+
+    with pytest.raises(zb.ConfigurationError, match="other machines"):
+        serve(create_app("memory"), host="0.0.0.0", port=0)  # noqa: S104  # must be refused
+    for key in ("", "two words", "line\n"):
+        with pytest.raises(zb.ConfigurationError, match="printable"):
+            create_app("memory", api_key=key)
 
 
 def test_only_who_has_the_key_is_served(keyed_server: tuple[str, str]) -> None:
@@ -103,3 +116,45 @@ def test_the_server_stops_when_it_is_told_to(tmp_path: Path) -> None:
             assert backend.get("k") == expected
             backend.set("k", b"1")
         assert not backend.is_healthy()
+
+
+def test_a_request_under_way_is_ended_first(tmp_path: Path) -> None:
+    """Nobody else is served meanwhile."""
+    with started("filesystem", "-o", f"path={tmp_path}") as (process, url):
+
+        def body() -> Iterator[bytes]:
+            yield b"first half, "
+            process.terminate()
+            wait_until_closed(int(url.rpartition(":")[2]))
+            yield b"second half"
+
+        answer = httpx.put(f"{url}/arrays/a/keys/k", content=body(), timeout=60)
+        assert answer.status_code == 204
+        assert process.wait(60) is not None
+    assert (tmp_path / "a" / "k").read_bytes() == b"first half, second half"
+
+
+def wait_until_closed(port: int) -> None:
+    """Wait until nobody listens any more."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+        except OSError:
+            return
+        time.sleep(0.05)
+
+
+def test_a_body_that_stops_coming_in_is_given_up(
+    file_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is stored, and the client hears a time-out."""
+    monkeypatch.setattr("zarr_backends_http.server._requests._PATIENCE_S", 0.2)
+    host, port = file_server.removeprefix("http://").split(":")
+    head = b"PUT /arrays/a/keys/k HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf"
+    with socket.create_connection((host, int(port)), 60) as connection:
+        connection.sendall(head)
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"body-timeout" in answer
+    assert httpx.get(f"{file_server}/arrays/a/keys/k").status_code == 404

@@ -136,3 +136,13 @@ def test_a_url_names_a_storage_too(serving: Callable[..., str], storage: str) ->
     one.set("k", b"1")
     assert (one.get("k"), two.get("k")) == (b"1", None)
     assert list(one.list_dir()) == ["k"]
+
+
+def test_a_batch_is_of_any_length(file_server: str) -> None:
+    """It takes several requests where there are too many values, or too large ones."""
+    with HttpBackend.create(base_url=file_server, array_id="a") as backend:
+        backend.set_many({"small": b"1", **{f"large/{i}": bytes([i]) * 2**24 for i in range(4)}})
+        found = backend.get_many(["small", "none"] * 1100)
+        assert found == [b"1", None] * 1100
+        found = backend.get_many([f"large/{i}" for i in range(4)])
+        assert found == [bytes([i]) * 2**24 for i in range(4)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import socket
 import threading
 from typing import Any
 
+import dns.resolver
 import pytest
 
-from zarr_backends import ConfigurationError, PermissionDeniedError
+from zarr_backends import BackendTimeoutError, ConfigurationError, PermissionDeniedError
 from zarr_backends_mongodb import MongoGridfsBackend
 
 
@@ -60,6 +62,22 @@ def test_a_url_is_split_and_decoded() -> None:
         "bucket": "b",
         "array_id": "run 1/x",
     }
+
+
+@pytest.mark.parametrize("query", ["", "?srvServiceName=db&srvMaxHosts=2&tls=true"])
+def test_a_name_server_that_is_silent_is_a_timeout(
+    query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands behind mongodb+srv is looked up in the time of the call, not before it."""
+    with socket.socket(type=socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        resolver = dns.resolver.Resolver(configure=False)
+        resolver.nameservers, resolver.port = ["127.0.0.1"], silent.getsockname()[1]
+        monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
+        url = f"mongodb+srv://h.example.org/db{query}"
+        backend = MongoGridfsBackend.create(url=url, timeout_s=0.3)
+        with pytest.raises(BackendTimeoutError, match=r"_(db|mongodb)\._tcp\.h\.example\.org"):
+            backend.exists()
 
 
 def test_repr_shows_the_place_alone() -> None:

@@ -19,6 +19,16 @@ def strict_s3() -> Iterator[Any]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def has_ceph(request: pytest.FixtureRequest) -> bool:
+    """Return whether Ceph's gateway can be had on this machine."""
+    try:
+        request.getfixturevalue("ceph")
+    except pytest.skip.Exception:
+        return False
+    return True
+
+
 def options_of(service: Any) -> dict[str, str]:
     """Return the options of a bucket on a server."""
     names = ("endpoint_url", "bucket", "region", "key", "secret")
@@ -35,6 +45,13 @@ def s3_options(strict_s3: Any) -> dict[str, str]:
 def ceph_options(ceph: Any) -> dict[str, str]:
     """Return the options of the bucket of Ceph's gateway."""
     return options_of(ceph)
+
+
+@pytest.fixture
+def best_options(request: pytest.FixtureRequest, *, has_ceph: bool) -> dict[str, str]:
+    """Return the options of the bucket of the most faithful server that this machine has."""
+    given: dict[str, str] = request.getfixturevalue(f"{'ceph' if has_ceph else 's3'}_options")
+    return given
 
 
 @pytest.fixture(params=["s3", "ceph"])

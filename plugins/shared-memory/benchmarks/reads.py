@@ -1,14 +1,21 @@
 """What reading a chunk costs: beside a dictionary, and beside the same through the contract.
 
 Run: python reads.py
+
+LMDB alone, called by Python without anything of ours, is the floor of what can be had: a read
+transaction that begins and ends, and a view of the value in it. And what it would cost to
+return views from `read_chunk`: how a table grows while a caller keeps one.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
+
+import lmdb
 
 from zarr_backends import get_backend
 from zarr_backends_shared_memory import SharedMemoryBackend
@@ -31,6 +38,21 @@ def main() -> None:
     columns = [measured(nbytes) for nbytes in _SIZES.values()]
     for name in columns[0]:
         print(f"| {name} | " + " | ".join(f"{column[name]:.2f}" for column in columns) + " |")
+    print(f"1000 replacements of 80 KB: the table has {replaced(keep=False):.1f} MB")
+    print(f"the same while one view of the first is kept: {replaced(keep=True):.1f} MB")
+
+
+def replaced(*, keep: bool) -> float:
+    """Return the MB of a table in which one value was replaced again and again."""
+    backend: Any = SharedMemoryBackend.create()
+    backend.set("a", bytes(80_000))
+    kept = backend.open_value("a") if keep else None
+    for _ in range(1000):
+        backend.set("a", bytes(80_000))
+    nbytes: int = backend.table_info()["nbytes"]
+    del kept
+    backend.delete_table()
+    return nbytes / 1e6
 
 
 def measured(nbytes: int) -> dict[str, float]:
@@ -54,8 +76,20 @@ def measured(nbytes: int) -> dict[str, float]:
 
         return read
 
+    folder = tempfile.TemporaryDirectory(dir="/dev/shm")
+    env = lmdb.open(folder.name, map_size=2**30, sync=False)
+    with env.begin(write=True) as transaction:
+        for index, data in plain.items():
+            transaction.put(b"%d" % index, data)
+    stored = {index: b"%d" % index for index in plain}
+
+    def alone(index: tuple[int]) -> None:
+        with env.begin(buffers=True) as transaction:
+            transaction.get(stored[index])
+
     kinds: dict[str, Callable[[tuple[int]], Any]] = {
         "a dictionary, `d[index]`": plain.__getitem__,
+        "LMDB alone: a transaction and a view": alone,
         "`memory`, a dictionary behind the contract: `read_chunk`": memory.read_chunk,
         "`shared_memory`: `read_chunk`, a copy": shared.read_chunk,
         "`memory`: `open_chunk`": opened(memory),
@@ -63,6 +97,8 @@ def measured(nbytes: int) -> dict[str, float]:
     }
     seen = {name: fastest(read, indices) for name, read in kinds.items()}
     shared.delete_table()
+    env.close()
+    folder.cleanup()
     return seen
 
 

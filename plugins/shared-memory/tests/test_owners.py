@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,18 @@ def test_the_name_of_a_vanished_table_can_be_used_again(other: Start, place: Pla
         new.delete_table()
 
 
+def test_a_new_instance_hears_nothing_of_a_table_that_is_gone(other: Start, place: Place) -> None:
+    """Also where an old instance of its process has not noticed yet."""
+    owner = other("table().set('a', b'x'); say('made'); wait()")
+    owner.hear()
+    old = SharedMemoryBackend.create(**place)
+    assert old.get("a") == b"x"
+    owner.end(kill=True)
+    assert SharedMemoryBackend.create(**place).get("a") is None
+    with pytest.raises(ArrayNotFoundError, match="gone"):
+        old.get("a")
+
+
 def test_leftovers_of_killed_owners_go_when_another_table_is_made(
     other: Start, place: Place
 ) -> None:
@@ -76,6 +89,37 @@ def test_leftovers_of_killed_owners_go_when_another_table_is_made(
         another.set("a", b"x")
         another.delete_table()
     assert not any(Path(place["folder"]).iterdir())
+
+
+def test_half_made_tables_of_killed_processes_go(other: Start, place: Place) -> None:
+    """Whatever of a table they had made, or not yet removed."""
+    for name, files in ((".zarr-backends.1", ["writer"]), (".zarr-backends.2", ["owner", "alive"])):
+        folder = Path(place["folder"], name)
+        folder.mkdir()
+        for file in files:
+            (folder / file).touch()
+    other("table().get('a')").end()
+    assert not any(Path(place["folder"]).iterdir())
+
+
+def test_a_table_whose_folder_was_removed_is_gone(
+    backend: SharedMemoryBackend, place: Place, other: Start
+) -> None:
+    """For its owner and for others, also where somebody else has made another of that name."""
+    backend.set("a", b"x")
+    user = other("b = table(); say(b.get('a')); wait(); time.sleep(0.2); say(b.table_exists())")
+    assert user.hear() == "b'x'"
+    shutil.rmtree(backend.table_info()["path"])
+    user.go_on()
+    assert user.hear() == "False"
+    time.sleep(0.2)
+    for call in (lambda: backend.get("a"), lambda: backend.set("a", b"y")):
+        with pytest.raises(ArrayNotFoundError, match="gone"):
+            call()
+    with SharedMemoryBackend.create(**place) as new:
+        new.set("b", b"z")
+        backend.close()
+        assert backend.get("b") == b"z"
 
 
 def test_a_kept_table_outlives_its_owner(other: Start, place: Place) -> None:
@@ -118,6 +162,29 @@ def test_a_table_goes_away_when_owner_and_heir_are_killed(other: Start, place: P
     assert backend.get("a") == b"x"
     heir.end(kill=True)
     assert gone(backend)
+
+
+def test_a_process_without_files_left_is_told_so(other: Start) -> None:
+    """It cannot look whether the owner runs; the next look may succeed."""
+    owner = other("table().set('a', b'x'); say('made'); wait()")
+    owner.hear()
+    user = other("""
+import resource
+from zarr_backends import BackendError
+b = table()
+b.get("a")
+files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, files[1]))
+time.sleep(0.2)
+try:
+    b.get("a")
+except BackendError as error:
+    say(error.transient)
+resource.setrlimit(resource.RLIMIT_NOFILE, files)
+time.sleep(0.2)
+say(b.get("a"))
+""")
+    assert (user.hear(), user.hear()) == ("True", "b'x'")
 
 
 def test_a_private_table_is_for_its_owner_alone(other: Start, place: Place) -> None:
@@ -181,6 +248,20 @@ def test_an_occupied_name_is_an_error_where_options_differ(
     for wish in ({"access": "private"}, {"heir": "keep"}):
         with pytest.raises(ConfigurationError, match=f"process {os.getpid()}"):
             SharedMemoryBackend.create(**place, **wish).get("a")
+
+
+def test_an_owner_that_is_refused_still_owns(other: Start, place: Place) -> None:
+    """The table goes away with it."""
+    owner = other("""
+table().set("a", b"x")
+try:
+    table(heir="keep").get("a")
+except ValueError:
+    say("refused")
+""")
+    assert owner.hear() == "refused"
+    owner.end()
+    assert not any(Path(place["folder"]).iterdir())
 
 
 def test_a_link_in_place_of_a_table_is_refused(place: Place) -> None:

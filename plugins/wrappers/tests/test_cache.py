@@ -21,18 +21,18 @@ def slow(wrap: Callable[..., Any]) -> Any:
     return wrap("mock", latency_s=0.05)
 
 
-def test_the_second_read_of_an_array_is_nearly_free(wrap: Callable[..., Any]) -> None:
-    """Over a latency of 50 ms it takes under 2 % of the first."""
-    latency = wrap("latency", latency_s=0.05, max_concurrency=1)
+def test_the_second_read_of_an_array_asks_for_no_chunk(wrap: Callable[..., Any]) -> None:
+    """Whole, or in part, it comes from memory (benchmarks/cache.py tells what that saves)."""
+    mock = wrap("mock")
     a = zb.create(
-        wrap("cache", inner=latency), shape=(40, 40), chunks=(10, 10), dtype="f8", overwrite=True
+        wrap("cache", inner=mock), shape=(40, 40), chunks=(10, 10), dtype="f8", overwrite=True
     )
     a[...] = np.random.default_rng(1).random((40, 40))
-    begin = time.perf_counter()
     first = a[...]
-    middle = time.perf_counter()
+    mock.reset()
     assert np.array_equal(a[...], first)
-    assert time.perf_counter() - middle < 0.02 * (middle - begin)
+    assert np.array_equal(a[3:17, ::2], first[3:17, ::2])
+    assert not mock.calls
 
 
 def test_64_threads_missing_one_chunk_make_one_inner_read(

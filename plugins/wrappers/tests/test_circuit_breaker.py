@@ -14,6 +14,19 @@ from zarr_backends_wrappers import CircuitOpenError
 
 
 @pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return what lets seconds go by; by themselves none do."""
+    now = time.monotonic()
+
+    def wait(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr("zarr_backends_wrappers._breaker.time.monotonic", lambda: now)
+    return wait
+
+
+@pytest.fixture
 def dead(wrap: Callable[..., Any]) -> Any:
     """Return a store that is down, whose faults can be switched off."""
     mock = wrap("mock", fail_on=["read_chunk"])
@@ -29,25 +42,27 @@ def fail(store: Any, times: int) -> None:
 
 
 def test_over_a_dead_store_calls_fail_fast_and_recover_when_it_is_back(
-    wrap: Callable[..., Any], dead: Any
+    wrap: Callable[..., Any], dead: Any, wait: Callable[[float], None]
 ) -> None:
     """Three failures open the circuit; a trial closes it."""
-    store = wrap("circuit_breaker", inner=dead, failure_threshold=3, recovery_s=0.1)
+    store = wrap("circuit_breaker", inner=dead, failure_threshold=3, recovery_s=10)
     fail(store, 50)
     assert dead.counts["read_chunk"] == 3
     assert store.state == "open"
     dead.script()
-    time.sleep(0.15)
+    wait(10)
     assert store.state == "half_open"
     assert bytes(store.read_chunk((0,))) == b"there"
     assert store.state == "closed"
 
 
-def test_a_trial_that_fails_opens_the_circuit_again(wrap: Callable[..., Any], dead: Any) -> None:
+def test_a_trial_that_fails_opens_the_circuit_again(
+    wrap: Callable[..., Any], dead: Any, wait: Callable[[float], None]
+) -> None:
     """One call is let through, and no second one."""
-    store = wrap("circuit_breaker", inner=dead, failure_threshold=1, recovery_s=0.1)
+    store = wrap("circuit_breaker", inner=dead, failure_threshold=1, recovery_s=10)
     fail(store, 1)
-    time.sleep(0.15)
+    wait(10)
     fail(store, 3)
     assert dead.counts["read_chunk"] == 2
     assert store.state == "open"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,14 +49,15 @@ def test_older_digests_stay_readable(wrap: Callable[..., Any], memory: Callable[
     assert bytes(wrap("content_addressed", inner=inner).read_chunk((0,))) == b"value"
 
 
-def test_a_sweep_takes_two_steps(wrap: Callable[..., Any]) -> None:
+def test_a_sweep_takes_two_steps(wrap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """It condemns what nobody refers to, and removes it a grace later."""
-    store = wrap("content_addressed", grace_s=0.1)
+    store = wrap("content_addressed", grace_s=60)
     store.write_chunk((0,), b"old")
     store.write_chunk((0,), b"new")
     assert store.sweep()[:] == (0, 0, 1, 1)
     assert store.sweep()[:] == (0, 0, 1, 1)
-    time.sleep(0.12)
+    now = time.time() + 61
+    monkeypatch.setattr("zarr_backends_wrappers._content_addressed.time.time", lambda: now)
     assert store.sweep()[:] == (1, 3, 0, 1)
     assert store.statistics().blobs == 1
     assert bytes(store.read_chunk((0,))) == b"new"
@@ -84,27 +87,36 @@ def test_what_is_referred_to_in_the_last_moment_is_spared(wrap: Callable[..., An
 
 
 def test_nothing_is_lost_when_threads_write_while_others_sweep(
-    wrap: Callable[..., Any], tmp_path: Path
+    wrap: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Few contents, many overwrites, a grace longer than a write."""
+    """Few contents, many overwrites; each write is within a second of a clock of our own."""
     inner = zb.get_backend("filesystem").create(path=tmp_path)
-    store = wrap("content_addressed", inner=inner, grace_s=0.5)
-    end = time.monotonic() + 4
-    last = {}
+    store = wrap("content_addressed", inner=inner, grace_s=2)
+    seconds = itertools.count(1)
+    barrier = threading.Barrier(4, lambda: monkeypatch.setattr(time, "time", clock(next(seconds))))
+    last, removed = {}, []
 
     def write(i: int) -> None:
         chance = random.Random(i)  # noqa: S311  # not for secrecy
-        while time.monotonic() < end:
+        for _ in range(60):
             last[i] = bytes([chance.randrange(3)]) * 100
             store.set(f"c/{i}", last[i])
+            barrier.wait(60)
 
-    def sweep(_: Any) -> None:
-        while time.monotonic() < end:
-            store.sweep()
+    def sweep(writers: list[Any]) -> None:
+        while not all(writer.done() for writer in writers):
+            removed.append(store.sweep().removed)
 
-    with ThreadPoolExecutor(5) as threads:
-        list(threads.map(lambda i: (write if i < 4 else sweep)(i), range(5)))
+    monkeypatch.setattr(time, "time", clock(0))
+    with ThreadPoolExecutor(4) as threads:
+        sweep([threads.submit(write, i) for i in range(4)])
     assert {i: bytes(store.get(f"c/{i}")) for i in range(4)} == last
+    assert any(removed)
+
+
+def clock(seconds: int) -> Callable[[], float]:
+    """Return a clock that stands still."""
+    return lambda: float(seconds)
 
 
 def test_what_is_not_a_reference_is_corrupt(wrap: Callable[..., Any]) -> None:

@@ -125,6 +125,7 @@ def test_a_listing_can_fail_in_the_middle(wrap: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("check", "fault"),
     [
+        ("ZB-OPEN-01", {"error_rate": 1.0}),
         ("ZB-READ-01", {"fail_on": ["read_chunk"]}),
         ("ZB-READ-01", {"corruption_rate": 1.0}),
         ("ZB-READ-01", {"truncation_rate": 1.0}),

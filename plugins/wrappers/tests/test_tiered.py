@@ -19,6 +19,19 @@ def tiers() -> Any:
     return {name: zb.get_backend("memory").create() for name in ("hot", "warm", "cold")}
 
 
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return what lets seconds go by; by themselves none do."""
+    now = time.time()
+
+    def wait(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr("zarr_backends_wrappers._ledger.time.time", lambda: now)
+    return wait
+
+
 def test_writes_are_hot_and_migrate_moves_down(
     wrap: Callable[..., Any], tiers: dict[str, Any]
 ) -> None:
@@ -46,12 +59,16 @@ def test_a_part_is_read_where_it_is(wrap: Callable[..., Any], tiers: dict[str, A
 
 @pytest.mark.parametrize(("policy", "moved"), [("age", True), ("access", False)])
 def test_age_and_access_are_told_apart(
-    wrap: Callable[..., Any], tiers: dict[str, Any], policy: str, moved: bool
+    wrap: Callable[..., Any],
+    tiers: dict[str, Any],
+    wait: Callable[[float], None],
+    policy: str,
+    moved: bool,
 ) -> None:
     """A value that was written long ago and read just now."""
-    store = wrap("tiered", inner=tiers, policy=policy, limits={"hot": 0.2})
+    store = wrap("tiered", inner=tiers, policy=policy, limits={"hot": 60})
     store.set("c/0", b"value")
-    time.sleep(0.25)
+    wait(61)
     store.get("c/0")
     store.migrate()
     assert (store.tier_of("c/0") == "warm") == moved
@@ -67,13 +84,15 @@ def test_a_tier_keeps_to_its_size(wrap: Callable[..., Any], tiers: dict[str, Any
     assert [store.tier_of(f"c/{i}") for i in range(4)] == ["hot", "warm", "warm", "hot"]
 
 
-def test_times_outlive_the_instance(wrap: Callable[..., Any], tiers: dict[str, Any]) -> None:
+def test_times_outlive_the_instance(
+    wrap: Callable[..., Any], tiers: dict[str, Any], wait: Callable[[float], None]
+) -> None:
     """A migration writes them down for the next one."""
-    options = {"inner": tiers, "policy": "age", "limits": {"hot": 0.3}}
+    options = {"inner": tiers, "policy": "age", "limits": {"hot": 60}}
     first = wrap("tiered", **options)
     first.set("c/0", b"value")
     assert first.migrate().values == 0
-    time.sleep(0.35)
+    wait(61)
     assert wrap("tiered", **options).migrate().values == 1
 
 

@@ -142,13 +142,15 @@ class FsspecBackend(KeyValueBackend):
             yield from (path[len(self._base) :] for path in paths)
 
     def list_dir(self, prefix: str = "") -> Iterator[str]:
-        """Yield the names just below `prefix`, once each."""
+        """Yield the names just below `prefix`, once each; not those of empty folders."""
         start = len(self._base) + len(prefix)
         seen: set[str] = set()
         for paths in self._pages(prefix, is_deep=False):
+            folders = [path for path in paths if path.endswith("/")]
+            empty = self._empty(folders) if self._session().files.has_folders else frozenset()
             for path in paths:
                 name = path[start:].rstrip("/")
-                if name and name not in seen:
+                if name and name not in seen and path not in empty:
                     seen.add(name)
                     yield name
 
@@ -178,6 +180,17 @@ class FsspecBackend(KeyValueBackend):
             self._delete(paths)
         if self._session().files.has_folders:
             self._remove_folders(folders, self._base + prefix)
+
+    def _empty(self, folders: Sequence[str]) -> frozenset[str]:
+        """Return those folders that have no file in them, or in the folders in them."""
+        files = self._session().files
+        listed = self._run_many(files.list_page, [(files.first_page(path),) for path in folders])
+        found = set()
+        for folder, (paths, more) in zip(folders, listed, strict=True):
+            below = folder[len(self._base) :]
+            if not paths and (not more or next(self._pages(below), None) is None):
+                found.add(folder)
+        return frozenset(found)
 
     def _delete(self, paths: Sequence[str]) -> None:
         """Delete files."""

@@ -132,9 +132,11 @@ class AsyncFiles(Files):
 
     def _was_opened(self, opening: asyncio.Task[Any]) -> None:
         """Keep what was opened; after an error the next call tries again."""
+        # Asked for also where nobody waits any more, or else asyncio complains.
+        failed = opening.cancelled() or opening.exception() is not None
         if self._opening is opening:
             self._opening = None
-            if not opening.cancelled() and opening.exception() is None:
+            if not failed:
                 self._fs = opening.result()
 
     async def read(self, path: str) -> bytes | None:

@@ -5,6 +5,8 @@ This is the base of the backends for S3, Google Cloud Storage and Azure Blob Sto
 
 from __future__ import annotations
 
+import random
+import time
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -16,6 +18,10 @@ __all__ = ["ObjectBackend", "ObjectFiles"]
 
 _TRIES = 100
 """Times that an update is tried while others keep changing the same object."""
+
+
+_PAUSE_S = 0.005
+"""Most seconds of pause after the first try in vain; so much more after each further one."""
 
 
 class ObjectFiles(AsyncFiles):
@@ -68,9 +74,11 @@ class ObjectBackend(FsspecBackend):
             ConflictError: Others changed it again and again.
         """
         path = self._path(key)
-        for _ in range(_TRIES):
-            if self._updated(key, path, transform):
-                return
+        with self._session().turn(path):
+            for n in range(_TRIES):
+                if self._updated(key, path, transform):
+                    return
+                time.sleep(random.uniform(0, _PAUSE_S * min(n, 20)))  # noqa: S311  # no secret
         message = f"{self!r}: key {key!r} was changed by others {_TRIES} times in a row"
         raise ConflictError(message, backend=self.backend_id, key=key)
 

@@ -10,7 +10,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from fsspec.asyn import get_loop  # type: ignore[import-untyped]  # has no types
@@ -43,6 +43,8 @@ class Session:
         self._timeout_s = timeout_s
         self._max_concurrency = max_concurrency
         self._slots = asyncio.Semaphore(max_concurrency)
+        self._turns: dict[str, _Turn] = {}
+        self._turns_lock = threading.Lock()
 
     def run(self, operation: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         """Make one request and wait for it.
@@ -82,6 +84,24 @@ class Session:
                 pages += more
                 if paths:
                     yield paths
+
+    @contextmanager
+    def turn(self, path: str) -> Iterator[None]:
+        """Let one thread at a time in, of those that change the same file on a condition.
+
+        The condition keeps their changes apart anyway; but all except one would be in vain.
+        """
+        with self._turns_lock:
+            turn = self._turns.setdefault(path, _Turn())
+            turn.waiting += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._turns_lock:
+                turn.waiting -= 1
+                if not turn.waiting:
+                    del self._turns[path]
 
     @property
     def is_foreign(self) -> bool:
@@ -147,6 +167,14 @@ class Session:
         if errors:
             raise errors[0]
         return results
+
+
+class _Turn:
+    """A lock, and how many threads have it or wait for it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.waiting = 0
 
 
 class _Sessions:

@@ -6,6 +6,7 @@ can be interrupted: a call that passes its deadline is left behind with its thre
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,9 @@ T = TypeVar("T")
 
 _TRIES = 5
 """Times that a folder is made which others keep removing."""
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
+"""Errors that say that there is no file. Not every client raises Python's classes for them."""
 
 
 class _Desk(Generic[T]):
@@ -122,7 +126,9 @@ class SyncFiles(ThreadedFiles):
         def read(fs: Any) -> bytes | None:
             try:
                 return bytes(fs.cat_file(path))
-            except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            except OSError as error:
+                if not _is_absent(error):
+                    raise
                 return None
 
         return await self.do(read)
@@ -152,8 +158,9 @@ class SyncFiles(ThreadedFiles):
         def delete(fs: Any) -> None:
             try:
                 fs.rm_file(path)
-            except (FileNotFoundError, NotADirectoryError):
-                return
+            except OSError as error:
+                if not _is_absent(error):
+                    raise
 
         await self.do(delete)
 
@@ -163,18 +170,7 @@ class SyncFiles(ThreadedFiles):
 
     async def list_page(self, page: Folder) -> tuple[list[str], list[Any]]:
         """List a folder."""
-
-        def listed(fs: Any) -> list[tuple[str, bool]]:
-            try:
-                fs.invalidate_cache()
-                entries = fs.ls(page.path, detail=True)
-            except (FileNotFoundError, NotADirectoryError):
-                return []
-            return [
-                (e["name"], e["type"] == "directory") for e in entries if e["name"] != page.path
-            ]
-
-        paths, folders = in_folder(page, await self.do(listed))
+        paths, folders = in_folder(page, await self.do(_entries, page.path))
         return paths, list(folders)
 
     async def remove_folder(self, path: str) -> None:
@@ -196,8 +192,8 @@ class SyncFiles(ThreadedFiles):
             try:
                 fs.pipe_file(target, data)
                 break
-            except FileNotFoundError:
-                if attempt == _TRIES - 1:
+            except OSError as error:
+                if attempt == _TRIES - 1 or not _is_absent(error):
                     raise
                 fs.makedirs(parent_of(path), exist_ok=True)
         if self._renames:
@@ -220,11 +216,41 @@ def _removed_tree(fs: Any, path: str) -> None:
     fs.rmdir(path)
 
 
+def _entries(fs: Any, path: str) -> list[tuple[str, bool]]:
+    """Return paths in a folder and whether each is a folder.
+
+    Raises:
+        OSError: The folder is there, and cannot be listed.
+    """
+    for attempt in range(_TRIES):
+        try:
+            fs.invalidate_cache()
+            entries = fs.ls(path, detail=True)
+        except OSError as error:
+            if not _is_absent(error):
+                raise
+            if not fs.isdir(path):
+                return []
+            if attempt == _TRIES - 1:  # or else something in it went while it was listed
+                raise
+        else:
+            return [(e["name"], e["type"] == "directory") for e in entries if e["name"] != path]
+    return []
+
+
 def _size(fs: Any, path: str) -> int | None:
     """Return the number of bytes of a file, None where there is none."""
     try:
         fs.invalidate_cache()
         info = fs.info(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if not _is_absent(error):
+            raise
         return None
     return None if info["type"] == "directory" else int(info["size"])
+
+
+def _is_absent(error: OSError) -> bool:
+    """Whether an error says that there is no such file."""
+    kinds = FileNotFoundError | IsADirectoryError | NotADirectoryError
+    return isinstance(error, kinds) or error.errno in _ABSENT

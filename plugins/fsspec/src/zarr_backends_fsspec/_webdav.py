@@ -190,10 +190,15 @@ def _moved(fs: Any, temporary: str, path: str) -> None:
         if status not in allowed:
             return
         # A folder would be replaced with all that is in it.
-        if overwrite == "F" and _entries(fs, path):
+        if overwrite == "F" and _has_file(fs, path):
             raise StatusError(HTTPStatus.CONFLICT, "a folder has this name")
         overwrite = "T"
         time.sleep(_LOOKS_S[1] * attempt)
+
+
+def _has_file(fs: Any, path: str) -> bool:
+    """Whether there is a file in a folder, or in the folders in it."""
+    return any(not is_folder or _has_file(fs, entry) for entry, is_folder in _entries(fs, path))
 
 
 def _make_folder(fs: Any, path: str) -> None:

@@ -72,8 +72,17 @@ class HttpArrayBackend:
         return cls(settings, checked_array_id(array_id), options)
 
     @classmethod
-    def open(cls, **options: Any) -> Self:
-        """Connect to an array that exists.
+    def open(  # noqa: PLR0913  # the options
+        cls,
+        *,
+        base_url: str,
+        array_id: str,
+        api_key: str | None = None,
+        timeout_s: float = 30.0,
+        headers: Mapping[str, str] | None = None,
+        verify: bool | str = True,
+    ) -> Self:
+        """Connect to an array that exists; the options are those of ``HttpBackend``.
 
         Returns:
             A connected instance.
@@ -81,7 +90,14 @@ class HttpArrayBackend:
         Raises:
             ArrayNotFoundError: No array is stored there.
         """
-        backend = cls.create(**options)
+        backend = cls.create(
+            base_url=base_url,
+            array_id=array_id,
+            api_key=api_key,
+            timeout_s=timeout_s,
+            headers=headers,
+            verify=verify,
+        )
         if not backend.exists():
             backend.close()
             message = f"no array at {backend!r}"

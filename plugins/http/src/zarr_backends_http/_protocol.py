@@ -12,6 +12,7 @@ from urllib.parse import quote
 __all__ = [
     "BATCH_TYPE",
     "LINES_TYPE",
+    "MAX_BATCH",
     "MAX_NAME_NBYTES",
     "PROBLEM_PREFIX",
     "PROBLEM_TYPE",
@@ -43,6 +44,9 @@ LINES_TYPE = "application/x-ndjson"
 BATCH_TYPE = "application/vnd.zarr-backends.batch"
 """Several values: for each its number of bytes (64 bit, little-endian; 2^64-1 for an absent
 one), then the bytes."""
+
+MAX_BATCH = 1000
+"""Values that one request may ask for."""
 
 MAX_NAME_NBYTES = 4096
 """Bytes of the longest array id or key, in UTF-8."""

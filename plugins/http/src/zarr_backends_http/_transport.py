@@ -11,6 +11,7 @@ import httpcore
 import httpx
 
 from zarr_backends_http._deadlines import DeadlineBackend
+from zarr_backends_http._exclusive import ExclusivePool
 
 __all__ = ["Transport"]
 
@@ -33,7 +34,7 @@ class Transport(httpx.BaseTransport):
         Args:
             verify: How to check certificates; None for a server without TLS.
         """
-        self._pool = httpcore.ConnectionPool(
+        self._pool = ExclusivePool(
             ssl_context=verify,
             max_connections=None,
             max_keepalive_connections=_KEPT,

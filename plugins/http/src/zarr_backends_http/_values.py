@@ -13,7 +13,7 @@ from urllib.parse import quote
 from zarr_backends import BackendError, Buffer, ConflictError, Transform, contiguous_view
 from zarr_backends_http._connection import NO_HEADERS, Connection, Reply
 from zarr_backends_http._errors import BACKEND_ID
-from zarr_backends_http._protocol import etag_of, quoted, unpacked
+from zarr_backends_http._protocol import MAX_BATCH, etag_of, quoted, unpacked
 
 __all__ = ["Values"]
 
@@ -82,7 +82,8 @@ class Values:
         """
         found: list[Buffer | None] = []
         while len(found) < len(names):
-            body = memoryview(json.dumps({self._kind: list(names[len(found) :])}).encode())
+            asked = list(names[len(found) : len(found) + MAX_BATCH])
+            body = memoryview(json.dumps({self._kind: asked}).encode())
             headers = {"content-type": "application/json"}
             path = f"{self._array}/read"
             reply = self._connection.exchange(
@@ -92,7 +93,7 @@ class Values:
                 values = unpacked(reply.body)
             except ValueError as error:
                 raise self._no_batch() from error
-            if not 0 < len(values) <= len(names) - len(found):
+            if not 0 < len(values) <= len(asked):
                 raise self._no_batch()
             found.extend(values)
         return found

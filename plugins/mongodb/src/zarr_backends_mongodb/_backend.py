@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from zarr_backends import Buffer, ConfigurationError, KeyValueBackend, Transform, contiguous_view
 from zarr_backends_mongodb._bucket import Bucket
-from zarr_backends_mongodb._clients import Address, leased
+from zarr_backends_mongodb._clients import Address, leased, look_up
 from zarr_backends_mongodb._deadlines import Deadline
 from zarr_backends_mongodb._options import (
     BACKEND_ID,
@@ -87,7 +87,7 @@ class MongoGridfsBackend(KeyValueBackend):
         self._policy = policy_of(place, write_concern, read_concern, read_preference)
         self._names = place.database, checked_text(bucket, "bucket")
         self._root = checked_text(array_id, "array_id") + "/"
-        self._hosts = place.hosts
+        self._hosts, self._srv_name = place.hosts, place.srv_name
         login = (_text_or_none(username, "username"), _text_or_none(password, "password"))
         self._address = Address(place.url, *login)
         self._timeout_s = checked_number(timeout_s, "timeout_s", (int, float), _MAX_TIMEOUT_S + 1)
@@ -289,6 +289,8 @@ class MongoGridfsBackend(KeyValueBackend):
         """Return the bucket, through a client of this process."""
         opened = self._opened
         if opened is None or opened.pid != os.getpid():
+            if self._srv_name:
+                look_up(self._address, self._srv_name, self._timeout_s)
             with self._lock:
                 opened = self._opened
                 if opened is None or opened.pid != os.getpid():

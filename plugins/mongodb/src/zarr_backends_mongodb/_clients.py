@@ -14,14 +14,18 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pymongo
+from dns.exception import DNSException, Timeout
+from dns.resolver import resolve
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from zarr_backends import BackendTimeoutError
 from zarr_backends_mongodb._deadlines import Refusal
 from zarr_backends_mongodb._errors import failure_of
+from zarr_backends_mongodb._options import BACKEND_ID
 from zarr_backends_mongodb._turns import Turns
 
-__all__ = ["Address", "SharedClient", "leased"]
+__all__ = ["Address", "SharedClient", "leased", "look_up"]
 
 _CONNECT_S = 10.0
 """Seconds that connecting may take where the url does not say; a call's own time may be less,
@@ -90,6 +94,28 @@ def _forget() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
+
+
+def look_up(address: Address, srv_name: str, timeout_s: float) -> None:
+    """Ask for the servers behind ``mongodb+srv`` before the client does, who takes its time.
+
+    Args:
+        address: Whose client is about to be used; one that is in use knows its servers.
+        srv_name: Name of the records.
+        timeout_s: Seconds that there are.
+
+    Raises:
+        BackendTimeoutError: No name server answered. Other failures the client tells of.
+    """
+    if address in _clients:
+        return
+    try:
+        resolve(srv_name, "SRV", lifetime=timeout_s)
+    except Timeout as error:
+        message = f"no name server told of {srv_name} within {timeout_s:g} s"
+        raise BackendTimeoutError(message, backend=BACKEND_ID) from error
+    except DNSException:
+        pass
 
 
 def leased(address: Address, owner: object) -> tuple[SharedClient, Callable[[], object]]:

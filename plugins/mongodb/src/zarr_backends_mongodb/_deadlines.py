@@ -20,7 +20,12 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from zarr_backends import BackendTimeoutError, PermissionDeniedError, ZarrBackendsError
+from zarr_backends import (
+    BackendTimeoutError,
+    NetworkError,
+    PermissionDeniedError,
+    ZarrBackendsError,
+)
 from zarr_backends_mongodb._errors import failure_of
 from zarr_backends_mongodb._options import BACKEND_ID
 
@@ -59,7 +64,7 @@ class Deadline:
         self.left = timeout_s
 
     def take(self, step: Callable[[], _T]) -> _T:
-        """Take a step, again where a connection was lost.
+        """Take a step, again where a connection was lost, or a server was not ready for it.
 
         Args:
             step: What asks the servers.
@@ -129,9 +134,11 @@ class Deadline:
 
 
 def _can_pass(error: Exception) -> bool:
-    """Whether an error is about a connection, and not about the time."""
+    """Whether an error is about a connection, or a server's state, and not about the time."""
     if isinstance(error, NetworkTimeout | ServerSelectionTimeoutError):
         return False
+    if isinstance(error, OperationFailure):
+        return isinstance(failure_of(error), NetworkError)
     return isinstance(error, AutoReconnect) and not error.timeout
 
 

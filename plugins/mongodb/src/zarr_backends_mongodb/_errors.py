@@ -31,18 +31,41 @@ DUPLICATE_KEY = 11000
 _Class: TypeAlias = type[ZarrBackendsError]
 
 _CODES: Mapping[int, _Class] = MappingProxyType(
-    dict.fromkeys((13, 18, 31, 33, 8000), PermissionDeniedError)
-    | dict.fromkeys((50, 64, 89, 262, 290, 24), BackendTimeoutError)
-    | dict.fromkeys((11000, 11001, 112, 251), ConflictError)
-    | dict.fromkeys((14031, 12501, 9001), StorageFullError)
-    | dict.fromkeys(
-        (6, 7, 91, 95, 133, 189, 202, 317, 358, 384, 10107, 11600, 11602, 13435, 13436, 100, 101),
-        NetworkError,
-    )
-    | dict.fromkeys((73, 79, 85, 86, 148, 72, 93), ConfigurationError)
-    | dict.fromkeys((168, 246, 367), CorruptStorageError)
+    # Unauthorized, AuthenticationFailed, UserNotFound, UserWritesBlocked,
+    # ReauthenticationRequired; what Atlas says to everything
+    dict.fromkeys((13, 18, 11, 371, 391, 8000), PermissionDeniedError)
+    # MaxTimeMSExpired, WriteConcernTimeout, ExceededTimeLimit, LockTimeout, NetworkTimeout,
+    # NetworkInterfaceExceededTimeLimit
+    | dict.fromkeys((50, 64, 262, 24, 89, 202), BackendTimeoutError)
+    # WriteConflict
+    | dict.fromkeys((DUPLICATE_KEY, 112), ConflictError)
+    # OutOfDiskSpace
+    | dict.fromkeys((14031,), StorageFullError)
+    # HostUnreachable, HostNotFound, SocketException, FailedToSatisfyReadPreference
+    | dict.fromkeys((6, 7, 9001, 133), NetworkError)
+    # ShutdownInProgress, PrimarySteppedDown, LegacyNotPrimary, NotWritablePrimary,
+    # InterruptedAtShutdown, InterruptedDueToReplStateChange, NotPrimaryNoSecondaryOk,
+    # NotPrimaryOrSecondary
+    | dict.fromkeys((91, 189, 10058, 10107, 11600, 11602, 13435, 13436), NetworkError)
+    # CursorNotFound, CursorKilled, ReadConcernMajorityNotAvailableYet, QueryPlanKilled,
+    # SnapshotTooOld, SnapshotUnavailable, TemporarilyUnavailable,
+    # IngressRequestRateLimitExceeded: it works when it is done again
+    | dict.fromkeys((43, 237, 134, 175, 239, 246, 365, 462), NetworkError)
+    # InvalidOptions, InvalidNamespace, UnknownReplWriteConcern, UnsatisfiableWriteConcern,
+    # IndexOptionsConflict, IndexKeySpecsConflict, ReadConcernMajorityNotEnabled, NotAReplicaSet
+    # (for the read concern), BadValue (of commands where only the write concern varies)
+    | dict.fromkeys((72, 73, 79, 100, 85, 86, 148, 123, 2), ConfigurationError)
+    # DataCorruptionDetected
+    | dict.fromkeys((301,), CorruptStorageError)
 )
-"""Codes of the server: those named in its list of error codes, and Atlas's 8000."""
+"""Codes of the server, with the names that they have in its source, and Atlas's 8000."""
+
+_OPTIONS: Mapping[int, str] = MappingProxyType(
+    dict.fromkeys((79, 100, 2), "write_concern")
+    | dict.fromkeys((123, 148), "read_concern")
+    | dict.fromkeys((73, 85, 86), "bucket")
+)
+"""Options that are at fault where a code says so."""
 
 _CLASSES: tuple[tuple[type[BaseException], _Class], ...] = (
     (mongo.NetworkTimeout, BackendTimeoutError),
@@ -69,7 +92,7 @@ def failure_of(error: Exception) -> ZarrBackendsError:
         error: What a call raised.
     """
     kind = _class_of(error)
-    option = "url" if kind is ConfigurationError else None
+    option = _option_of(error) if kind is ConfigurationError else None
     text = " ".join(str(error).split())
     message = f"MongoDB: {type(error).__name__}: {text:.400}"
     transient = True if _is_lost(error) and kind is BackendError else None
@@ -111,6 +134,11 @@ def _codes_of(error: Exception) -> list[int]:
     for name in ("writeErrors", "writeConcernErrors"):
         codes += [one.get("code") for one in (details or {}).get(name, ())]
     return [code for code in codes if isinstance(code, int)]
+
+
+def _option_of(error: Exception) -> str:
+    """Return the option that is at fault."""
+    return next((_OPTIONS[code] for code in _codes_of(error) if code in _OPTIONS), "url")
 
 
 def _is_quota(code: int, error: Exception) -> bool:

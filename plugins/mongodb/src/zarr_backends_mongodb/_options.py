@@ -42,6 +42,8 @@ class Place(NamedTuple):
     """The hosts alone, to be shown."""
     query: Mapping[str, Any]
     """What the url says behind its question mark, as pymongo understands it."""
+    srv_name: str | None
+    """The name of the records that ``mongodb+srv`` stands for, None for other urls."""
 
 
 class Policy(NamedTuple):
@@ -88,10 +90,11 @@ def place_of(url: object, database: object) -> Place:
     scheme = _scheme_of(url)
     text = str(url)
     # The name behind mongodb+srv is looked up when it is needed, and not for checking a url.
+    checked, service = _apart(text) if scheme != _SCHEMES[0] else (text, "")
     fault = ""
     parsed: dict[str, Any] = {}
     try:
-        parsed = parse_uri("mongodb" + text[len(scheme) :], validate=True, warn=False)
+        parsed = parse_uri("mongodb" + checked[len(scheme) :], validate=True, warn=False)
     except Exception as error:  # noqa: BLE001  # pymongo raises errors of several trees here
         # They may quote what they are about: a password. So they are named, and not chained.
         fault = f"; pymongo raised {type(error).__name__}"
@@ -103,7 +106,8 @@ def place_of(url: object, database: object) -> Place:
         raise ConfigurationError(message, backend=BACKEND_ID, option="database")
     name = parsed["database"] if database is None else database
     hosts = ",".join(f"{host}:{port}" for host, port in parsed["nodelist"])
-    return Place(text, checked_text(name, "database"), hosts, parsed["options"])
+    srv_name = f"_{service}._tcp.{parsed['nodelist'][0][0]}" if service else None
+    return Place(text, checked_text(name, "database"), hosts, parsed["options"], srv_name)
 
 
 def policy_of(
@@ -194,6 +198,15 @@ def _scheme_of(url: object) -> str:
         pass
     message = "url must be a string such as mongodb://host/database or mongodb+srv://..."
     raise ConfigurationError(message, backend=BACKEND_ID, option="url")
+
+
+def _apart(url: str) -> tuple[str, str]:
+    """Return a url without what only mongodb+srv may say, and the service that it asks for."""
+    head, mark, query = url.partition("?")
+    options = query.replace(";", "&").split("&")
+    rest = [option for option in options if not option.lower().startswith("srv")]
+    services = [option for option in options if option.lower().startswith("srvservicename=")]
+    return f"{head}{mark}{'&'.join(rest)}", [*services, "=mongodb"][0].partition("=")[2]
 
 
 def _unquoted(text: str) -> str:

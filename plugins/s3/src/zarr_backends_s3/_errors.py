@@ -102,6 +102,7 @@ def is_transient(error: Any) -> bool:
 S3_ERRORS: ErrorTable = MappingProxyType(
     {
         **ERRORS,
+        "builtins.FileNotFoundError": _NO_BUCKET,  # s3fs's, of an upload in parts
         "botocore.exceptions.ClientError": _of_answer,
         "botocore.exceptions.HTTPClientError": _LOST,
         "botocore.exceptions.ConnectionError": _LOST,

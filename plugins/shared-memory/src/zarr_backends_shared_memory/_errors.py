@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from zarr_backends import (
     ZarrBackendsError,
 )
 
-__all__ = ["is_full", "translated"]
+__all__ = ["is_full", "number_of", "translated"]
 
 _LITTLE_NBYTES = 2**20
 """Free bytes below which a file system counts as full."""
@@ -80,16 +81,27 @@ def translated(error: lmdb.Error | OSError, *, path: str, key: str | None = None
     """
     if isinstance(error, ZarrBackendsError):
         return error
-    number = error.errno if isinstance(error, OSError) else getattr(error, "code", None)
-    meaning = _OF_LMDB.get(type(error)) or _OF_SYSTEM.get(number or 0, _OTHER)
+    number = number_of(error)
+    meaning = _OF_LMDB.get(type(error)) or _OF_SYSTEM.get(number, _OTHER)
     if meaning is _OTHER and number == errno.EIO and is_full(path):
         meaning = _FULL  # which is how LMDB says that less was written than it wanted
     message = f"table at {path}: {error}; {meaning.remedy}"
     return meaning.error(message, backend="shared_memory", key=key, transient=meaning.transient)
 
 
+def number_of(error: lmdb.Error | OSError) -> int:
+    """Return the number of the system's error that is in one of LMDB; 0 for none."""
+    number = error.errno if isinstance(error, OSError) else getattr(error, "code", None)
+    if number is not None:
+        return int(number)
+    said = str(error).rpartition(": ")[2]  # all that older versions of lmdb tell
+    return next((n for n in (*_OF_SYSTEM, errno.EIO) if os.strerror(n) == said), 0)
+
+
 def is_full(path: str) -> bool:
-    """Whether the file system of a folder has next to no room."""
+    """Whether the file system of a folder has next to no room, or files may not be larger."""
+    if resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        return True
     try:
         status = os.statvfs(path)
     except OSError:

@@ -30,10 +30,10 @@ from zarr_backends_shared_memory._records import (
 __all__ = [
     "ALIVE",
     "erase",
+    "is_file_of",
     "is_there",
     "make",
     "open_file",
-    "owner_of",
     "owner_runs",
     "path_of",
     "sweep",
@@ -129,10 +129,10 @@ def owner_runs(path: str) -> bool:
         os.close(fd)
 
 
-def owner_of(path: str, fd: int) -> bool:
-    """Whether an open file is ``owner`` of the table that is in a folder now."""
+def is_file_of(path: str, name: str, fd: int) -> bool:
+    """Whether an open file is the one of that name of the table that is in a folder now."""
     try:
-        return os.path.samestat(os.fstat(fd), (Path(path) / "owner").stat())
+        return os.path.samestat(os.fstat(fd), (Path(path) / name).stat())
     except FileNotFoundError:
         return False
 
@@ -225,16 +225,14 @@ def _is_ours(entry: os.DirEntry[str]) -> bool:
 
 def _sweep(path: str) -> None:
     """Remove a table, or the remains of one, that nobody owns."""
-    unfinished = Path(path).name.startswith(_UNFINISHED)
-    if owner_runs(path):
+    if Path(path).name.startswith(_UNFINISHED):
+        _sweep_unfinished(path)
         return
-    if unfinished:
-        shutil.rmtree(path, ignore_errors=True)
+    if owner_runs(path):
         return
     fd = open_file(path, "writer")
     try:
-        same = os.path.samestat(os.fstat(fd), (Path(path) / "writer").stat())
-        if not same or not try_lock(fd) or owner_runs(path):
+        if not is_file_of(path, "writer", fd) or not try_lock(fd) or owner_runs(path):
             return
         record = read_record(path)
         if record is not None and (
@@ -243,3 +241,14 @@ def _sweep(path: str) -> None:
             erase(path)
     finally:
         os.close(fd)
+
+
+def _sweep_unfinished(path: str) -> None:
+    """Remove what somebody who was killed has left of making or removing a table."""
+    with suppress(FileNotFoundError):  # of ``owner``, which comes last and may go first
+        if owner_runs(path):
+            return
+    # Under another name, whoever is making it after all cannot finish it: he begins anew.
+    gone = Path(path).with_name(_UNFINISHED + secrets.token_hex(8))
+    Path(path).rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)

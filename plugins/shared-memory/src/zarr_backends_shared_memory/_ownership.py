@@ -5,6 +5,7 @@
 2. Where nobody does, an heir that runs is the owner from then on. A table without one is
    removed by whoever was the first to look, and the byte in ``alive`` tells all others.
 3. A table that is kept has no owner until a process needs to be it.
+4. A folder that is gone, or another one than was opened, is noticed by the same look.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from zarr_backends import (
     ConfigurationError,
     PermissionDeniedError,
 )
-from zarr_backends_shared_memory._folders import ALIVE, erase, open_file, owner_runs
+from zarr_backends_shared_memory._errors import translated
+from zarr_backends_shared_memory._folders import ALIVE, erase, is_file_of, open_file, owner_runs
 from zarr_backends_shared_memory._locks import WriteLock, try_lock
 from zarr_backends_shared_memory._records import (
     Process,
@@ -37,8 +39,6 @@ __all__ = ["Ownership"]
 
 _LOOK_S = 0.1
 """Seconds after which a process looks again whether the owner of a table still runs."""
-
-_NEVER = float("inf")
 
 
 class Ownership:
@@ -75,9 +75,9 @@ class Ownership:
         """Whether this process owns the table."""
         return self.owner_fd is not None
 
-    def is_there(self) -> bool:
-        """Whether the table has not been removed, nor has to be now."""
-        if self.alive[0] == ALIVE and time.monotonic() >= self._next_look:
+    def is_there(self, *, at_once: bool = False) -> bool:
+        """Whether the table has not been removed, nor has to be now; looks when it is time."""
+        if self.alive[0] == ALIVE and (at_once or time.monotonic() >= self._next_look):
             self._look()
         return bool(self.alive[0] == ALIVE)
 
@@ -107,28 +107,46 @@ class Ownership:
                 raise self._refused(to="change")
 
     def _look(self) -> None:
-        """Find out whether the owner still runs, and what becomes of the table if not."""
+        """Find out whether the owner still runs, and what becomes of the table if not.
+
+        Raises:
+            BackendError: The system does not let us look.
+        """
         self._next_look = time.monotonic() + _LOOK_S
-        if self.owner_fd is not None:
-            self._next_look = _NEVER
-            return
         try:
-            if owner_runs(self.path):
-                self.record = read_record(self.path) or self.record
-                return
+            if not self._has_owner():
+                self._settle_estate()
         except FileNotFoundError:
-            return  # removed: the byte says so, or will
+            return  # removed just now
+        except OSError as error:
+            failure = translated(error, path=self.path)
+            raise failure from error
+
+    def _has_owner(self) -> bool:
+        """Whether somebody owns the table, or nobody has to any more."""
+        if not is_file_of(self.path, "writer", self._writer_fd):
+            self.alive = b"\0"  # removed by other means than ours, which say so there
+            return True
+        if self.owner_fd is not None:
+            return True
+        if owner_runs(self.path):
+            self.record = read_record(self.path) or self.record
+            return True
+        return False
+
+    def _settle_estate(self) -> None:
+        """Give the table of an owner that has ended to its heir, or remove it."""
         holder = object()
         if not self.write_lock.acquire(holder, 0.0):
             return  # who changes it now is somebody; the next look will be early enough
         try:
             if self.alive[0] == ALIVE and not owner_runs(self.path):
-                self._settle_estate()
+                self._inherit()
         finally:
             self.write_lock.release(holder)
 
-    def _settle_estate(self) -> None:
-        """Give the table of an owner that has ended to its heir, or remove it."""
+    def _inherit(self) -> None:
+        """Do so, with the right to change the table."""
         self.record = read_record(self.path) or self.record
         heir = self.record.heir
         if heir == "keep":
@@ -155,7 +173,6 @@ class Ownership:
         self.record = self.record._replace(owner=me, heir=heir)
         write_record(self.path, self.record)
         self.owner_fd = fd
-        self._next_look = _NEVER
 
     def _gone(self) -> ArrayNotFoundError:
         """Return the error about a table that is not there any more."""

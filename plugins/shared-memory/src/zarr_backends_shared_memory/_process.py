@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections import deque
 from contextlib import suppress
-from threading import RLock
+from threading import Lock
 from typing import NoReturn
 
 from zarr_backends import ConfigurationError, ZarrBackendsError
 from zarr_backends_shared_memory._folders import (
     ALIVE,
     erase,
+    is_file_of,
     is_there,
     make,
-    owner_of,
     path_of,
     sweep,
 )
@@ -26,7 +27,7 @@ from zarr_backends_shared_memory._options import Settings
 from zarr_backends_shared_memory._records import Process, Record
 from zarr_backends_shared_memory._table import Table
 
-__all__ = ["keep", "lease", "release"]
+__all__ = ["lease", "release"]
 
 _FORK_S = 1.0
 """Seconds that a fork waits for threads that read."""
@@ -43,11 +44,13 @@ class _Tables:
 
     def __init__(self) -> None:
         """Begin without any."""
-        self.lock = RLock()
+        self.lock = Lock()
         self.tables: dict[str, Table] = {}
         self.owned: dict[str, int] = {}
         """Locked files ``owner`` of tables that are not open at the moment."""
         self.swept: set[str] = set()
+        self.leaving: deque[tuple[Table, int]] = deque()
+        """Tables that have lost users, and how many."""
 
 
 _mine = _Tables()
@@ -70,50 +73,83 @@ def lease(settings: Settings, *, create: bool) -> Table | None:
         OSError: It cannot be used.
     """
     path = path_of(settings.folder, settings.table_name)
-    with _mine.lock:
-        for _ in range(_TRIES):
-            table = _open(path) or _found(settings, path)
-            if table is None and create:
-                table = _made(settings, path)
-            if table is not None:
+    try:
+        with _mine.lock:
+            return _leased(settings, path, create=create)
+    finally:
+        _see_off()
+
+
+def release(table: Table, users: int = 1) -> None:
+    """Take users away; when there are none and nothing is pinned, close the table.
+
+    It never waits, as it is also called where an object is collected as garbage, which may be
+    anywhere, in a thread that has any lock.
+    """
+    if not table.forked:
+        _mine.leaving.append((table, users))
+        _see_off()
+
+
+def _see_off() -> None:
+    """Close what nobody uses any more, unless another thread is there to do it."""
+    while _mine.leaving and _mine.lock.acquire(blocking=False):
+        try:
+            while _mine.leaving:
+                table, users = _mine.leaving.popleft()
+                table.users -= users
+                if table.is_idle:
+                    _close(table)
+        finally:
+            _mine.lock.release()
+
+
+def _close(table: Table) -> None:
+    """Close a table, and remember it if this process owns it."""
+    if _mine.tables.get(table.path) is table:
+        del _mine.tables[table.path]
+    if table.owner_fd is not None:
+        if table.alive[0] == ALIVE:
+            _mine.owned[table.path] = table.owner_fd
+        else:
+            os.close(table.owner_fd)
+    table.close()
+
+
+def _leased(settings: Settings, path: str, *, create: bool) -> Table | None:
+    """Find or make a table for one user more.
+
+    Returns:
+        The table; None where there is none.
+
+    Raises:
+        ConfigurationError: It is there with other options.
+        OSError: Others do not let it be.
+    """
+    for _ in range(_TRIES):
+        table = _open(path) or _found(settings, path)
+        if table is None and create:
+            table = _made(settings, path)
+        if table is not None:
+            _mine.tables[path] = table
+            try:
                 _check_agreement(settings, table.record)
-                _mine.tables[path] = table
-                table.users += 1
-                return table
-            if not create:
-                return None
+            except ConfigurationError:
+                if table.is_idle:
+                    _close(table)
+                raise
+            table.users += 1
+            return table
+        if not create:
+            return None
     message = f"table at {path}: others make and remove it again and again"
     raise OSError(message)
 
 
-def keep(table: Table) -> None:
-    """Add a user."""
-    with _mine.lock:
-        table.users += 1
-
-
-def release(table: Table) -> None:
-    """Take a user away; with the last one, close the table."""
-    if table.forked:
-        return
-    with _mine.lock:
-        table.users -= 1
-        if table.users > 0:
-            return
-        if _mine.tables.get(table.path) is table:
-            del _mine.tables[table.path]
-        if table.owner_fd is not None:
-            if table.alive[0] == ALIVE:
-                _mine.owned[table.path] = table.owner_fd
-            else:
-                os.close(table.owner_fd)
-        table.close()
-
-
 def _open(path: str) -> Table | None:
-    """Return a table that is open."""
+    """Return a table that is open, and there: who begins to use it hears of no other."""
     table = _mine.tables.get(path)
-    return table if table is not None and table.alive[0] == ALIVE else None
+    return table if table is not None and table.is_there(at_once=True) else None
 
 
 def _found(settings: Settings, path: str) -> Table | None:
@@ -129,7 +165,7 @@ def _found(settings: Settings, path: str) -> Table | None:
         return None  # it is just being removed
     if table.is_there():
         return table
-    table.close()
+    _close(table)
     return None
 
 
@@ -146,7 +182,7 @@ def _made(settings: Settings, path: str) -> Table | None:
 def _owner_fd(path: str) -> int | None:
     """Return the locked file of a table that this process owns."""
     fd = _mine.owned.pop(path, None)
-    if fd is None or owner_of(path, fd):
+    if fd is None or is_file_of(path, "owner", fd):
         return fd
     os.close(fd)  # of a former table of this name
     return None

@@ -1,7 +1,7 @@
 """One table as one process uses it: LMDB's environment, and what it takes to share it.
 
 1. A process has one environment of a table, whatever the number of instances and threads.
-2. Read transactions begin and end under `_gate`; those that last longer are counted in
+2. Read transactions begin and end under `_lock`; those that last longer are counted in
    `_pins`. Only while there are none may the map be replaced, because it has grown, or the
    environment be closed, because the process forks.
 3. Writers take `WriteLock` first, so that LMDB's own lock is free when they come to it.
@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 import lmdb
 
 from zarr_backends import BackendError, BackendTimeoutError, ZarrBackendsError
-from zarr_backends_shared_memory._errors import translated
+from zarr_backends_shared_memory._errors import number_of, translated
 from zarr_backends_shared_memory._folders import ALIVE, erase
 from zarr_backends_shared_memory._ownership import Ownership
 
@@ -54,20 +55,28 @@ class Table(Ownership):
         """
         super().__init__(path, owner_fd)
         self.users = 0
+        self.is_closed = False
         self._map_size = map_size or _size_of(path)
-        self._gate = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        self._unpinned = threading.Condition(self._lock)
         self._pins = 0
+        self._waiting = 0
         self._env: Any = None
         self._next_cleaning = 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open for nobody."""
+        return self.users <= 0 and self._pins == 0 and not self.is_closed
 
     # --- Reading --------------------------------------------------------------------
 
     def get(self, key: bytes, timeout_s: float) -> bytes | None:
         """Return a copy of a value; None where there is none."""
-        if self.alive[0] != ALIVE or time.monotonic() >= self._next_look:
+        if self.alive[0] != ALIVE or monotonic() >= self._next_look:
             self.check()
         try:
-            with self._gate, self._env.begin() as transaction:
+            with self._lock, self._env.begin() as transaction:
                 return transaction.get(key)  # type: ignore[no-any-return]  # bytes or None
         except (AttributeError, lmdb.Error):  # not open yet, for example
             return self.read(lambda transaction: _copied(transaction.get(key)), timeout_s)
@@ -75,41 +84,44 @@ class Table(Ownership):
     def read(self, step: Callable[[Any], _T], timeout_s: float) -> _T:
         """Take a step in a read transaction; nothing of the map may be in what it returns."""
         self.check()
-        until = time.monotonic() + timeout_s
+        until = monotonic() + timeout_s
         while True:
             try:
-                with self._gate, self._open().begin(buffers=True) as transaction:
+                with self._lock, self._open().begin(buffers=True) as transaction:
                     return step(transaction)
             except (lmdb.Error, OSError) as error:
                 self._recover(error, until)
 
     def pinned(self, timeout_s: float) -> Any:
         """Return a read transaction that `unpin` ends; until then it gives views of the map."""
-        self.check()
-        until = time.monotonic() + timeout_s
+        if self.alive[0] != ALIVE or monotonic() >= self._next_look:
+            self.check()
+        until = 0.0
         while True:
             try:
-                with self._gate:
-                    transaction = self._open().begin(buffers=True)
+                with self._lock:
+                    transaction = (self._env or self._open()).begin(buffers=True)
                     self._pins += 1
                     return transaction
             except (lmdb.Error, OSError) as error:
+                until = until or monotonic() + timeout_s
                 self._recover(error, until)
 
     def unpin(self, transaction: Any) -> None:
         """End a read transaction."""
         if self.forked:
             return  # it is the parent's
-        with self._gate:
+        with self._lock:
             transaction.abort()
             self._pins -= 1
-            self._gate.notify_all()
+            if self._waiting:
+                self._unpinned.notify_all()
 
     # --- Changing -------------------------------------------------------------------
 
     def write(self, step: Callable[[Any], _T], timeout_s: float, holder: object = None) -> _T:
         """Take a step in a write transaction, again where the map has to grow for it."""
-        until = time.monotonic() + timeout_s
+        until = monotonic() + timeout_s
         with self.locked(timeout_s, holder):
             while True:
                 try:
@@ -130,12 +142,12 @@ class Table(Ownership):
             MapResizedError: Another process has grown it.
             Exception: What any other error of LMDB means.
         """
-        with self._gate:
+        with self._lock:
             env = self._open()
             self._pins += 1
         try:
-            if time.monotonic() >= self._next_cleaning:
-                self._next_cleaning = time.monotonic() + _CLEAN_S
+            if monotonic() >= self._next_cleaning:
+                self._next_cleaning = monotonic() + _CLEAN_S
                 env.reader_check()
             with env.begin(write=True) as transaction:
                 return step(transaction)
@@ -146,9 +158,10 @@ class Table(Ownership):
             self._give_room_back(env)
             raise failure from error
         finally:
-            with self._gate:
+            with self._lock:
                 self._pins -= 1
-                self._gate.notify_all()
+                if self._waiting:
+                    self._unpinned.notify_all()
 
     def _give_room_back(self, env: Any) -> None:
         """Cut off what a failed commit has left behind the end of the data."""
@@ -165,7 +178,7 @@ class Table(Ownership):
     def info(self, timeout_s: float) -> dict[str, Any]:
         """Return what LMDB knows of the table."""
         entries = self.read(lambda transaction: transaction.stat()["entries"], timeout_s)
-        with self._gate:
+        with self._lock:
             env = self._open()
             info, psize = env.info(), env.stat()["psize"]
         return {
@@ -178,7 +191,7 @@ class Table(Ownership):
     # --- The map --------------------------------------------------------------------
 
     def _open(self) -> Any:
-        """Return the environment; whoever calls holds the gate."""
+        """Return the environment; whoever calls holds the lock."""
         if self._env is None:
             self._env = self._opened()
         return self._env
@@ -229,8 +242,8 @@ class Table(Ownership):
             raise error
         if isinstance(error, lmdb.MapResizedError):  # by another process
             self._remap(0, until)
-        elif isinstance(error, lmdb.ReadersFullError) and time.monotonic() < until:
-            with self._gate:
+        elif isinstance(error, lmdb.ReadersFullError) and monotonic() < until:
+            with self._lock:
                 removed = self._open().reader_check()
             if not removed:
                 time.sleep(_PAUSE_S)
@@ -240,7 +253,7 @@ class Table(Ownership):
 
     def _grow(self, until: float) -> None:
         """Make the map twice as large."""
-        with self._gate:
+        with self._lock:
             env = self._open()
             size = env.info()["map_size"]
             env.reader_check()
@@ -252,9 +265,8 @@ class Table(Ownership):
         Raises:
             BackendTimeoutError: A snapshot of this process holds the old map.
         """
-        with self._gate:
-            left = max(0.0, until - time.monotonic())
-            if not self._gate.wait_for(lambda: self._pins == 0, left):
+        with self._lock:
+            if not self._wait_unpinned(until - monotonic()):
                 message = (
                     f"the map of table {self.record.name!r:.80} has to grow, which snapshots "
                     "(open_chunk, transaction(read_only=True)) of this process prevent; end "
@@ -263,17 +275,25 @@ class Table(Ownership):
                 raise BackendTimeoutError(message, backend="shared_memory")
             self._open().set_mapsize(size)
 
+    def _wait_unpinned(self, timeout_s: float) -> bool:
+        """Wait until nothing is pinned, with the lock held; return whether it is so."""
+        self._waiting += 1
+        try:
+            return self._unpinned.wait_for(lambda: self._pins == 0, max(0.0, timeout_s))
+        finally:
+            self._waiting -= 1
+
     # --- Forks and the end ----------------------------------------------------------
 
     def pause(self, timeout_s: float) -> None:
         """Close the environment for a fork and keep it so until `resume`."""
-        self._gate.acquire()
-        if self._gate.wait_for(lambda: self._pins == 0, timeout_s):
+        self._lock.acquire()
+        if self._wait_unpinned(timeout_s):
             self._close_env()
 
     def resume(self) -> None:
         """Let the parent go on."""
-        self._gate.release()
+        self._lock.release()
 
     def forget(self) -> bool:
         """Give up, in a forked child, what is the parent's.
@@ -286,8 +306,9 @@ class Table(Ownership):
 
     def close(self) -> None:
         """Close what this process has open, except that it owns the table."""
-        with self._gate:
+        with self._lock:
             self._close_env()
+            self.is_closed = True
         self.close_files()
 
     def _close_env(self) -> None:
@@ -305,7 +326,7 @@ def _size_of(path: str) -> int:
 
 def _lacks_addresses(error: lmdb.Error) -> bool:
     """Whether an error says that so large a map finds no place."""
-    return isinstance(error, lmdb.MemoryError) or getattr(error, "code", None) == errno.ENOMEM
+    return isinstance(error, lmdb.MemoryError) or number_of(error) == errno.ENOMEM
 
 
 def _copied(value: memoryview | None) -> bytes | None:

@@ -2,21 +2,37 @@
 
 A view of LMDB's map means something only while its transaction is open. So what is given is a
 view of an array that stands on that view: every slice, and every array on a slice, keeps the
-first array alive, and when that goes, the transaction ends.
+first array alive, and when that goes, it ends the transaction.
 """
 
 from __future__ import annotations
 
-import weakref
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
-from zarr_backends_shared_memory._process import keep, release
+from zarr_backends_shared_memory._process import release
 from zarr_backends_shared_memory._table import Table
 
 __all__ = ["MapValue", "open_value"]
+
+
+class _Held(np.ndarray):
+    """Bytes in the map, which end their transaction when nothing stands on them any more.
+
+    A weak reference with a callback would do the same, in twice the time of the whole read.
+    """
+
+    table: Table | None = None
+    transaction: Any = None
+
+    def __del__(self) -> None:
+        """End the transaction; slices that NumPy makes have none."""
+        if self.table is not None:
+            self.table.unpin(self.transaction)
+            if self.table.users <= 0:
+                release(self.table, 0)
 
 
 class MapValue:
@@ -29,12 +45,10 @@ class MapValue:
 
     def __init__(self, table: Table, transaction: Any, view: memoryview) -> None:
         """Take an open transaction and a view that it gave."""
-        held = np.frombuffer(view, np.uint8)
-        keep(table)
-        # Not at the end of the process: the map may be gone before what stands on it.
-        weakref.finalize(held, _let_go, table, transaction).atexit = False
-        self._view: memoryview | None = held.data
         self.nbytes = view.nbytes
+        held = _Held(self.nbytes, np.uint8, view)
+        held.table, held.transaction = table, transaction
+        self._view: memoryview | None = held.data
 
     def read(self, start: int, stop: int) -> memoryview:
         """Return ``value[start:stop]``.
@@ -70,9 +84,3 @@ def open_value(table: Table, key: bytes, timeout_s: float) -> MapValue | None:
         table.unpin(transaction)
         return None
     return MapValue(table, transaction, view)
-
-
-def _let_go(table: Table, transaction: Any) -> None:
-    """End the transaction of a value on which nothing stands any more."""
-    table.unpin(transaction)
-    release(table)

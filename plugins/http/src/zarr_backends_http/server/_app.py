@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -30,6 +31,8 @@ MAX_BODY_NBYTES = 2**30
 _THREADS = 32
 """Calls of the storage at a time, unless told otherwise."""
 
+_KEY = re.compile(r"[\x21-\x7e]+")
+
 _NAMES: Mapping[int, str] = {404: "no-such-resource", 405: "method-not-allowed"}
 
 
@@ -56,8 +59,8 @@ def create_app(  # noqa: PLR0913  # by name
     Raises:
         ConfigurationError: An option is unknown, missing or impossible.
     """
-    if api_key is not None and not (isinstance(api_key, str) and api_key.isascii() and api_key):
-        message = "api_key must be ASCII text, or None"
+    if api_key is not None and not (isinstance(api_key, str) and _KEY.fullmatch(api_key)):
+        message = "api_key must be printable ASCII text without spaces, or None"
         raise ConfigurationError(message, option="api_key")
     place, workers, metrics = Storage(storage, options or {}), Threads(threads), Metrics()
     arrays = Arrays(place, workers, max_body_nbytes)
@@ -91,6 +94,7 @@ def create_app(  # noqa: PLR0913  # by name
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.state.is_open_to_writes = api_key is None and not read_only
     app.add_middleware(Gate, api_key=api_key, read_only=read_only, metrics=metrics)
     return app
 

@@ -15,6 +15,7 @@ from zarr_backends import MetadataError, SupportsBatches, SupportsFlush
 from zarr_backends_http._protocol import (
     BATCH_TYPE,
     LINES_TYPE,
+    MAX_BATCH,
     fault_of_name,
     packed,
     text_of_index,
@@ -44,8 +45,8 @@ _PAGE = 1000
 _BATCH_NBYTES = 32 * 2**20
 """Bytes after which a batch ends; the client asks again for the rest."""
 
-_BATCH = 1000
-"""Values that one request may ask for."""
+_BATCH_STEP = 16
+"""Values that the storage is asked for at a time."""
 
 _DOCUMENTS = ("zarr.json", ".zarray", ".zattrs")
 """Keys on which it depends how the chunks of an array are named."""
@@ -172,12 +173,15 @@ class Arrays:
     def _batch(self, array_id: str, kind: str, names: Sequence[Any]) -> bytes:
         """Return the first values of a batch, at least one."""
         found: list[Any] = []
-        nbytes = 0
+        nbytes, step = 0, 1
         with self._values(array_id, kind) as values:
             while len(found) < len(names) and nbytes < _BATCH_NBYTES:
-                some = values.get_many(names[len(found) : len(found) + 16])
+                some = values.get_many(names[len(found) : len(found) + step])
                 found.extend(some)
-                nbytes += sum(len(memoryview(value)) for value in some if value is not None)
+                nbytes += sum(memoryview(value).nbytes for value in some if value is not None)
+                # As many as fit, if the rest are like those seen.
+                fitting = (_BATCH_NBYTES - nbytes) * len(found) // max(nbytes, 1)
+                step = max(1, min(_BATCH_STEP, fitting))
         return b"".join(packed(found))
 
     def _read_metadata(self, array_id: str) -> dict[str, Any]:
@@ -280,8 +284,8 @@ class Arrays:
         """
         kind = "keys" if "keys" in document else "chunks"
         names = document.get(kind)
-        if not isinstance(names, list) or not 0 < len(names) <= _BATCH:
-            text = f"keys or chunks must be a list of 1 to {_BATCH}"
+        if not isinstance(names, list) or not 0 < len(names) <= MAX_BATCH:
+            text = f"keys or chunks must be a list of 1 to {MAX_BATCH}"
             raise ProblemError(text, "invalid-request", 400)
         if kind == "keys":
             self._need_keys()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -22,6 +24,9 @@ __all__ = [
     "range_in",
     "text_in",
 ]
+
+_PATIENCE_S = 60.0
+"""Seconds in which the next piece of a body has to come in."""
 
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -118,7 +123,7 @@ async def body_of(request: Request, limit: int) -> bytes:
         limit: Bytes that it may have.
 
     Raises:
-        ProblemError: It is longer, or ends early.
+        ProblemError: It is longer, ends early, or stops coming in.
     """
     announced = request.headers.get("content-length", "0")
     nbytes, pieces = 0, list[bytes]()
@@ -127,16 +132,31 @@ async def body_of(request: Request, limit: int) -> bytes:
     )
     if announced.isdecimal() and int(announced) > limit:
         raise too_long
+    stream = request.stream()
+    while (piece := await _next_piece(stream)) is not None:
+        nbytes += len(piece)
+        if nbytes > limit:
+            raise too_long
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _next_piece(stream: AsyncIterator[bytes]) -> bytes | None:
+    """Return the next piece of a body, None at its end.
+
+    Raises:
+        ProblemError: It does not come, or not in time.
+    """
     try:
-        async for piece in request.stream():
-            nbytes += len(piece)
-            if nbytes > limit:
-                raise too_long
-            pieces.append(piece)
+        async with asyncio.timeout(_PATIENCE_S):
+            return await anext(stream, None)
     except ClientDisconnect as error:
         message = "the body ends early"
         raise ProblemError(message, "invalid-request", 400) from error
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    except TimeoutError as error:
+        message = f"nothing more of the body came within {_PATIENCE_S:g} s"
+        headers = {"Connection": "close"}
+        raise ProblemError(message, "body-timeout", 408, headers) from error
 
 
 def document_in(body: bytes) -> dict[str, Any]:

@@ -58,8 +58,11 @@ def serve(
         on_start: Called with the url as soon as connections are taken.
 
     Raises:
-        ConfigurationError: The address cannot be listened on.
+        ConfigurationError: The address cannot be listened on, or other machines could write
+            without a key.
     """
+    if getattr(getattr(app, "state", None), "is_open_to_writes", False):
+        check_exposure(host, api_key=None, read_only=False)
     listener = _listener(host, port)
     config = uvicorn.Config(
         app,
