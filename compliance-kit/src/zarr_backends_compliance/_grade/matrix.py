@@ -2,7 +2,8 @@
 
 Each mutant is tried in a process of its own, since a fault may hang it or spoil what is
 around it. The check that has to find the fault is run in the quick profile, and in the
-standard profile where that did not show it; the others are run in a profile smaller still.
+standard profile where that did not show it; the others are run in a profile smaller still,
+those of its family first, which are the likeliest to find it as well.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from zarr_backends_compliance._kernel.check import Check, all_checks
 from zarr_backends_compliance._kernel.profiles import PROFILES, Profile
@@ -22,7 +23,13 @@ from zarr_backends_compliance._kernel.verdicts import EnvironmentFailure, Verdic
 from zarr_backends_compliance._mutants.mutant import Mutant, all_mutants
 from zarr_backends_compliance._mutants.network_server import NetworkServer
 
-__all__ = ["Graded", "grade", "references"]
+__all__ = ["OTHERS", "Graded", "Others", "grade", "references"]
+
+Others: TypeAlias = Literal["none", "first", "all"]
+"""Which checks are run on a mutant besides the one that has to find it."""
+
+OTHERS: tuple[Others, ...] = get_args(Others)
+"""The same, as a tuple."""
 
 _SMALL = PROFILES["quick"]._replace(examples=3, threads=4, rounds=10, kills=1)
 """For the checks that are not named: most of what can go wrong by chance is left out."""
@@ -72,30 +79,28 @@ class Graded(NamedTuple):
 
 def references() -> Iterator[Graded]:
     """Yield what comes of every check on the backends that have no fault, in the quick profile."""
-    return _in_processes(_REFERENCES, [check.id for check in all_checks()], processes=2)
+    return _in_processes(_REFERENCES, "all", processes=2)
 
 
 def grade(
-    mutants: Iterable[Mutant] = (), *, whole: bool = False, processes: int = 2
+    mutants: Iterable[Mutant] = (), *, others: Others = "none", processes: int = 2
 ) -> Iterator[Graded]:
     """Try mutants, each on the check that has to find it.
 
     Args:
         mutants: Which ones; all, if none are given.
-        whole: Run every other check on each of them too.
+        others: Run no other check on them, every other one until the first that finds the
+            fault as well, or all.
         processes: How many are tried at once.
 
     Returns:
         What came of each, in the order in which they end.
     """
-    others = [check.id for check in all_checks()] if whole else []
     return _in_processes(tuple(mutants) or all_mutants(), others, processes=processes)
 
 
-def _in_processes(
-    mutants: Iterable[Mutant], others: list[str], *, processes: int
-) -> Iterator[Graded]:
-    """Try mutants on the named check and on others, each in a process of its own."""
+def _in_processes(mutants: Iterable[Mutant], others: Others, *, processes: int) -> Iterator[Graded]:
+    """Try mutants on the named check and on others, each mutant in a process of its own."""
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=1) as pool:
@@ -104,7 +109,7 @@ def _in_processes(
             yield future.result()
 
 
-def _graded(mutant: Mutant, others: list[str]) -> Graded:
+def _graded(mutant: Mutant, others: Others) -> Graded:
     """Run the named check and others on one mutant."""
     by_id = {check.id: check for check in all_checks()}
     with ExitStack() as stack:
@@ -119,11 +124,22 @@ def _graded(mutant: Mutant, others: list[str]) -> Graded:
             return Graded(mutant, {}, str(failure))
         seen = ""
         verdicts: dict[str, Verdict] = {}
-        for check_id in sorted({mutant.killer, *others} - {""}, key=lambda i: i != mutant.killer):
+        for check_id in _in_turn(mutant, others):
             profiles = _profiles(mutant, check_id)
             verdicts[check_id], text = _verdict(by_id[check_id], found, folder, profiles)
             seen = seen or (text if verdicts[check_id] != "SKIP" else "")
+            if others == "first" and verdicts[check_id] == "FAIL" and check_id != mutant.killer:
+                break
     return Graded(mutant, verdicts, seen)
+
+
+def _in_turn(mutant: Mutant, others: Others) -> list[str]:
+    """Return the ids of the checks that a mutant is tried on, the named one first."""
+    if others == "none":
+        return [mutant.killer]
+    family = mutant.killer.rpartition("-")[0]
+    ids = (check.id for check in all_checks())
+    return sorted(ids, key=lambda i: (i != mutant.killer, i.rpartition("-")[0] != family))
 
 
 def _profiles(mutant: Mutant, check_id: str) -> list[Profile]:

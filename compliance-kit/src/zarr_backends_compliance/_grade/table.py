@@ -28,7 +28,7 @@ def idle_checks(checks: Iterable[Check], graded: Sequence[Graded]) -> list[str]:
 def markdown(checks: Sequence[Check], graded: Sequence[Graded]) -> str:
     """Return the table check x mutant, a line a mutant, grouped by the check that finds it.
 
-    A full grid would be hundreds of columns wide; each line names every check that fails.
+    A full grid would be hundreds of columns wide; each line names the checks that fail.
 
     Args:
         checks: All checks, in the order of the lines.
