@@ -158,3 +158,9 @@ def test_one_seed_gives_the_same_verdicts() -> None:
     outputs = [run("run", "memory", "--seed", "3").stdout.rpartition(",")[0] for _ in range(2)]
     assert "memory (quick profile, seed 3)" in outputs[0]
     assert outputs[0] == outputs[1]
+
+
+def test_the_readme_shows_the_families() -> None:
+    """The table of the README is what ``list --families`` prints."""
+    readme = Path(__file__).parents[1] / "README.md"
+    assert run("list", "--families").stdout.strip() in readme.read_text("utf-8")
