@@ -15,9 +15,18 @@ from cryptography.hazmat.primitives import serialization as forms
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import exceptions, jwt
 
-from zarr_backends_compliance.services import Service
+from zarr_backends_compliance.services import Service, ServiceUnavailableError, serve
 
-pytest_plugins = ["zarr_backends_compliance.services.fixtures"]
+
+@pytest.fixture(scope="session")
+def gcs() -> Iterator[Service]:
+    """Start a server, which keeps its objects in memory: any name will do there."""
+    try:
+        service = serve("gcs", in_memory=True)
+    except ServiceUnavailableError as error:
+        pytest.skip(str(error))
+    with service:
+        yield service
 
 
 @pytest.fixture

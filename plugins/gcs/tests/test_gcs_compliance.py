@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from zarr_backends_compliance import BackendCompliance
@@ -13,7 +11,6 @@ class TestGcs(BackendCompliance):
     """On fake-gcs-server."""
 
     storage = "gcs"
-    deviations = str(Path(__file__).with_name("server-deviations.toml"))
 
     @pytest.fixture
     def options(self, gcs_options: dict[str, str]) -> dict[str, str]:

@@ -122,8 +122,8 @@ class AzureBlobBackend(ObjectBackend):
             timeout_s=timeout_s,
             max_concurrency=max_concurrency,
             forbidden=_SEPARATOR,
+            secrets=account.secrets,
         )
-        self._secrets |= account.secrets
 
     @classmethod
     def options_from_url(cls, url: str) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from zarr_backends_fsspec._options import (
     checked_text,
 )
 from zarr_backends_fsspec._session import frozen
+from zarr_backends_fsspec._threads import in_new_thread
 
 __all__ = [
     "ERRORS",
@@ -38,5 +39,6 @@ __all__ = [
     "checked_seconds",
     "checked_text",
     "frozen",
+    "in_new_thread",
     "meaning_of_status",
 ]

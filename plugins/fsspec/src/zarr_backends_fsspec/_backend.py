@@ -7,7 +7,7 @@ of a `Files`, run on fsspec's event loop under a deadline of ours.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Coroutine, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -92,6 +92,7 @@ class FsspecBackend(KeyValueBackend):
         timeout_s: float,
         max_concurrency: int,
         forbidden: str = "",
+        secrets: Iterable[str] = (),
     ) -> None:
         """Say where and by what the values are kept; for the `connect` of subclasses.
 
@@ -105,12 +106,14 @@ class FsspecBackend(KeyValueBackend):
             timeout_s: Seconds that one request may take.
             max_concurrency: Requests under way at a time.
             forbidden: Characters that keys cannot have.
+            secrets: What messages must not show, besides the options that are secrets by
+                their names.
         """
         self.max_concurrency = max_concurrency
         self._forbidden = frozenset(forbidden)
         self._base = f"{root}/" if root else ""
         self._shown = shown
-        self._secrets = secrets_of(self._options)
+        self._secrets = secrets_of(self._options) | frozenset(secrets)
         self._key = (type(self), share, timeout_s, max_concurrency)
         self._make_session = lambda: Session(
             make_files(), timeout_s=timeout_s, max_concurrency=max_concurrency

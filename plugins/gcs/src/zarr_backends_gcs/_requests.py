@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
-from zarr_backends_fsspec._threads import in_new_thread
+from zarr_backends_fsspec import in_new_thread
 from zarr_backends_gcs._credentials import refreshed
 from zarr_backends_gcs._errors import RefusedError
 
