@@ -1,7 +1,5 @@
 """The whole contract, on each kind of server."""
 
-from pathlib import Path
-
 import pytest
 
 from zarr_backends_compliance.services import Service
@@ -23,7 +21,6 @@ class TestSentinel(BackendCompliance):
     """A primary with two replicas, found by its sentinels."""
 
     storage = "redis"
-    deviations = str(Path(__file__).with_name("sentinel_deviations.toml"))
 
     @pytest.fixture
     def options(self, redis_sentinel: Service) -> dict[str, str]:
