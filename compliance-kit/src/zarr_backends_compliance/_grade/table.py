@@ -21,32 +21,32 @@ def idle_checks(checks: Iterable[Check], graded: Sequence[Graded]) -> list[str]:
         checks: All checks.
         graded: What came of every mutant on every check.
     """
-    alone = {killers[0] for killers in (result.killers for result in graded) if len(killers) == 1}
-    return [check.id for check in checks if check.id not in alone and check.id not in REASONS]
+    found = _found_alone(graded)
+    return [check.id for check in checks if check.id not in found and check.id not in REASONS]
 
 
 def markdown(checks: Sequence[Check], graded: Sequence[Graded]) -> str:
     """Return the table check x mutant, a line a mutant, grouped by the check that finds it.
 
-    A full grid would be hundreds of columns wide; each line names the checks that fail.
+    A full grid would be hundreds of columns wide; each line names the checks that fail. A
+    check that finds nothing alone has a line more, with the reason.
 
     Args:
         checks: All checks, in the order of the lines.
         graded: What came of every mutant.
     """
+    alone = _found_alone(graded)
     by_killer = defaultdict(list)
     for result in graded:
         by_killer[result.mutant.killer].append(result)
     lines = ["| check | what it is about | fault | also found by |", "|---|---|---|---|"]
     for check in checks:
+        begin = f"| {check.id} | {check.title} |"
         for result in sorted(by_killer[check.id], key=lambda result: result.mutant.title):
             others = ", ".join(killer for killer in result.killers if killer != check.id)
-            lines.append(
-                f"| {check.id} | {check.title} | `{result.mutant.title}`: "
-                f"{result.mutant.fault} | {others} |"
-            )
-        if not by_killer[check.id]:
-            lines.append(f"| {check.id} | {check.title} | ({REASONS.get(check.id, '')}) | |")
+            lines.append(f"{begin} `{result.mutant.title}`: {result.mutant.fault} | {others} |")
+        if check.id not in alone:
+            lines.append(f"{begin} *nothing alone: {REASONS.get(check.id, 'no reason')}* | |")
     return "\n".join(lines)
 
 
@@ -62,3 +62,8 @@ def between_marks(text: str, table: str) -> str:
         message = f"the document has no lines {_BEGIN} and {_END}"
         raise ValueError(message)
     return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def _found_alone(graded: Iterable[Graded]) -> set[str]:
+    """Return the ids of the checks that find a fault which no other check finds."""
+    return {killers[0] for killers in (result.killers for result in graded) if len(killers) == 1}

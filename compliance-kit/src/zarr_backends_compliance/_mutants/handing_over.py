@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from zarr_backends import (
 )
 from zarr_backends._storage.filesystem.backend import FilesystemBackend
 from zarr_backends._storage.memory.backend import MemoryBackend
+from zarr_backends_compliance._mutants.connection import Connection
 from zarr_backends_compliance._mutants.mutant import mutant
 from zarr_backends_compliance._mutants.reference import Reference
 
@@ -316,14 +316,14 @@ class PicklesRelativePath(Reference):
 class ClosesTheSharedConnection(Reference):
     """Has one connection a thread for each file."""
 
-    _open: ClassVar[dict[tuple[str, int, int], sqlite3.Connection]] = {}
+    _open: ClassVar[dict[tuple[str, int, int], Connection]] = {}
 
     def connect(self, *, path: str, array_id: str = "a", timeout_s: float = 30.0) -> None:
         """Begin without a connection."""
         super().connect(path=path, array_id=array_id, timeout_s=timeout_s)
-        self._mine: dict[tuple[str, int, int], sqlite3.Connection] = {}
+        self._mine: dict[tuple[str, int, int], Connection] = {}
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> Connection:
         """Return the shared connection, which is kept."""
         user = self._path, os.getpid(), threading.get_ident()
         if user not in self._mine:
@@ -380,7 +380,7 @@ class FewConnections(Reference):
     _free: ClassVar[threading.BoundedSemaphore] = threading.BoundedSemaphore(16)
     _has_one = False
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> Connection:
         """Wait for a connection."""
         if not self._has_one and not self._free.acquire(timeout=0.5):
             message = "no connection became free"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -16,6 +15,7 @@ from zarr_backends import (
 )
 from zarr_backends._storage.filesystem.backend import FilesystemBackend
 from zarr_backends._storage.memory.backend import MemoryBackend
+from zarr_backends_compliance._mutants.connection import Connection
 from zarr_backends_compliance._mutants.guards import Guarded
 from zarr_backends_compliance._mutants.mutant import mutant
 from zarr_backends_compliance._mutants.reference import Reference
@@ -104,7 +104,7 @@ class TwoStepsUnderTheLockOfItsProcess(_TwoSteps):
 class UsesOneConnectionForAll(Reference):
     """Takes a connection for something that threads can share."""
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> Connection:
         """Return the first connection of this process."""
         mine = [key for key in list(self._connections) if key[0] == os.getpid()]
         return self._connections[mine[0]] if mine else super()._connection()

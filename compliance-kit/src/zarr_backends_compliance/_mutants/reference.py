@@ -30,6 +30,7 @@ from zarr_backends import (
     Transform,
     contiguous_view,
 )
+from zarr_backends_compliance._mutants.connection import Connection
 
 __all__ = ["Reference"]
 
@@ -73,8 +74,8 @@ class Reference(KeyValueBackend):
         self._options = {"path": self._path, "array_id": array_id, "timeout_s": timeout_s}
         self._place = array_id
         self._timeout_s = timeout_s
-        self._connections: dict[tuple[int, int], sqlite3.Connection] = {}
-        self._shared: sqlite3.Connection | None = None
+        self._connections: dict[tuple[int, int], Connection] = {}
+        self._shared: Connection | None = None
 
     # --- Values ---------------------------------------------------------------------
 
@@ -128,8 +129,8 @@ class Reference(KeyValueBackend):
         """Return several values in the order of their keys, as of one moment."""
         with self._writing() if keys else self._connected() as database:
             statement = "SELECT value FROM entries WHERE place = ? AND key = ?"
-            rows = [database.execute(statement, (self._place, key)).fetchone() for key in keys]
-        return [None if row is None else row[0] for row in rows]
+            found = [database.rows(statement, (self._place, key)) for key in keys]
+        return [rows[0][0] if rows else None for rows in found]
 
     def set_many(self, values: Mapping[str, Buffer]) -> None:
         """Replace several values together."""
@@ -214,13 +215,13 @@ class Reference(KeyValueBackend):
 
     # --- The database ---------------------------------------------------------------
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self) -> Connection:
         """Return this thread's connection in this process, made if need be."""
         user = os.getpid(), threading.get_ident()
         database = self._connections.get(user)
         if database is None:
             Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(
+            database = Connection(
                 self._path, timeout=self._timeout_s, isolation_level=None, check_same_thread=False
             )
             database.execute("PRAGMA journal_mode = WAL")
@@ -230,7 +231,7 @@ class Reference(KeyValueBackend):
         return database
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def _connected(self) -> Iterator[Connection]:
         """Give the connection to use: that of the open transaction, or this thread's own."""
         with _translated(self.backend_id):
             if self._shared is None:
@@ -240,7 +241,7 @@ class Reference(KeyValueBackend):
                 yield self._shared or self._connection()
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self) -> Iterator[Connection]:
         """Give a connection inside a transaction, which is committed at the end."""
         with self._connected() as database:
             if database.in_transaction:
@@ -254,7 +255,7 @@ class Reference(KeyValueBackend):
                 raise
             database.execute("COMMIT")
 
-    def _begun(self, database: sqlite3.Connection) -> sqlite3.Connection:
+    def _begun(self, database: Connection) -> Connection:
         """Begin a transaction that no other writer disturbs."""
         with _translated(self.backend_id):
             database.execute("BEGIN IMMEDIATE")
@@ -272,7 +273,7 @@ class Reference(KeyValueBackend):
         if not os.path.exists(self._path):  # noqa: PTH110  # once for every read
             return []
         with self._connected() as database:
-            return database.execute(statement, parameters).fetchall()
+            return database.rows(statement, parameters)
 
 
 @contextmanager

@@ -14,13 +14,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any
 
 from zarr_backends_compliance._kernel.check import all_checks
 from zarr_backends_compliance._kernel.profiles import PROFILES, Profile
 from zarr_backends_compliance._kernel.runner import Survey, run_check, survey
 from zarr_backends_compliance._kernel.target import find_target
+from zarr_backends_compliance._mutants.connection import Connection
 from zarr_backends_compliance._mutants.reference import Reference
 
 __all__ = ["Counted"]
