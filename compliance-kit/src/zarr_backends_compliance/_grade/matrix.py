@@ -11,8 +11,9 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
+from multiprocessing.connection import Connection
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from zarr_backends_compliance._kernel.check import Check, all_checks
@@ -101,12 +102,36 @@ def grade(
 
 def _in_processes(mutants: Iterable[Mutant], others: Others, *, processes: int) -> Iterator[Graded]:
     """Try mutants on the named check and on others, each mutant in a process of its own."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=1) as pool:
-        futures = [pool.submit(_graded, mutant, others) for mutant in mutants]
+    with ThreadPoolExecutor(processes) as pool:
+        futures = [pool.submit(_in_process, mutant, others) for mutant in mutants]
         for future in as_completed(futures):
             yield future.result()
+
+
+def _in_process(mutant: Mutant, others: Others) -> Graded:
+    """Try a mutant in a process that may die of it, or not want to end."""
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_graded, args=(sender, mutant, others))
+    process.start()
+    sender.close()
+    try:
+        graded: Graded = receiver.recv()
+    except EOFError:
+        process.join()
+        return Graded(mutant, {}, f"its process ended with status {process.exitcode}")
+    finally:
+        # A fault that makes threads wait for each other would keep it alive for ever.
+        process.kill()
+        process.join()
+        receiver.close()
+    return graded
+
+
+def _send_graded(sender: Connection, mutant: Mutant, others: Others) -> None:
+    """Try a mutant, and tell what came of it."""
+    sender.send(_graded(mutant, others))
 
 
 def _graded(mutant: Mutant, others: Others) -> Graded:

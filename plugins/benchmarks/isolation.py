@@ -1,15 +1,16 @@
 """Move amounts between elements of an array in transactions while others read all of it.
 
-    python isolation.py [SECONDS]
+    python plugins/benchmarks/isolation.py [SECONDS]
 
 Eight processes move amounts; each element is a chunk of its own. Two more processes read
 the whole array, one in transactions and one in read-only transactions. Every sum that is
-read, and the last one, has to be the first one. SQLite, then PostgreSQL.
+read, and the last one, has to be the first one. SQLite, PostgreSQL, then shared memory.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import sys
 import tempfile
@@ -91,4 +92,5 @@ if __name__ == "__main__":
         wrong = run("SQLite", f"sqlite:///{folder}/isolation.db", duration)
     with serve("postgresql") as server:
         wrong += run("PostgreSQL", server.url, duration)
+    wrong += run("shared memory", f"shm://isolation-{os.getpid()}", duration)
     sys.exit(f"{wrong} sums were wrong" if wrong else 0)
