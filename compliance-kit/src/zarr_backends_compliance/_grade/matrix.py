@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from zarr_backends_compliance._kernel.check import Check, all_checks
 from zarr_backends_compliance._kernel.profiles import PROFILES, Profile
@@ -111,7 +111,7 @@ def _in_processes(mutants: Iterable[Mutant], others: Others, *, processes: int) 
 def _in_process(mutant: Mutant, others: Others) -> Graded:
     """Try a mutant in a process that may die of it, or not want to end."""
     methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    context: Any = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send_graded, args=(sender, mutant, others))
     process.start()
