@@ -63,6 +63,23 @@ def test_the_printed_program_shows_the_fault(tmp_path: Path) -> None:
     assert "Violation: read_chunk((1,)) returned b''" in ended.stderr
 
 
+def test_a_backend_whose_threads_never_end(tmp_path: Path) -> None:
+    """Does not keep the command from ending, with the status that it has told."""
+    tmp_path.joinpath("clinging.py").write_text(
+        "import threading\n"
+        "from zarr_backends._storage.memory.backend import MemoryBackend\n"
+        "class Clinging(MemoryBackend):\n"
+        "    def connect(self, **options):\n"
+        "        super().connect(**options)\n"
+        "        threading.Thread(target=threading.Event().wait).start()\n",
+        "utf-8",
+    )
+    words = ("run", "clinging:Clinging", "--only", "ZB-READ-01")
+    result = run(*words, PYTHONPATH=str(tmp_path))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "complies" in result.stdout
+
+
 @pytest.mark.parametrize(
     "words",
     [

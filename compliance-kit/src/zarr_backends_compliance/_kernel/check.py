@@ -103,7 +103,8 @@ def program_of(found: Check, *, target: str, options: str) -> str:
     for name in _names_in(function.__code__):
         value = function.__globals__.get(name)
         if isinstance(value, ModuleType):
-            imports.add(f"import {name}")
+            given = "" if value.__name__ == name else f" as {name}"
+            imports.add(f"import {value.__name__}{given}")
         elif value is not None:
             imports.add(f"from {_public_module(value, function, name)} import {name}")
     arguments = f"{target!r}, {options}" if options else repr(target)

@@ -235,8 +235,9 @@ def _outcome(check: Check, trial: Trial) -> BaseException | None:
 def _hanging(check: Check, thread: threading.Thread) -> Violation:
     """Return the finding that a check does not end."""
     frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001  # there is no other way
-    where = traceback.extract_stack(frame)[-1] if frame else "?"
-    return Violation(f"it did not end within {check.timeout_s:g} s; it was last at {where}")
+    last = traceback.extract_stack(frame)[-1] if frame else None
+    where = f"; it was last in {last.name}, {last.filename}:{last.lineno}" if last else ""
+    return Violation(f"it did not end within {check.timeout_s:g} s{where}")
 
 
 def _abandon(trial: Trial, thread: threading.Thread) -> None:
