@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,6 +35,9 @@ SIZES = (40, 81_920, 2**20)
 """Lengths of chunks, in bytes."""
 
 _RETRIES = 50
+
+_PAUSE_S = 0.005
+"""Seconds by which the longest pause grows with each refusal, up to 20 of them."""
 
 
 def keep_replacing(t: Trial, backend: Any, nbytes: int) -> int:
@@ -130,8 +135,15 @@ def document_number(backend: Any) -> int:
 
 
 def retried(backend: Any, call: Callable[..., object], *arguments: Any) -> None:
-    """Make a call again where a conflict refuses it for the moment, as callers do."""
-    for _ in range(_RETRIES):
+    """Make a call again where a conflict refuses it for the moment, as callers do.
+
+    After ever longer pauses of random length: those who were refused together would meet again.
+
+    Raises:
+        ConflictError: It was refused every time.
+    """
+    for attempt in range(_RETRIES):
         if done(backend, call, *arguments):
             return
+        time.sleep(random.uniform(0, _PAUSE_S * min(attempt, 20)))  # noqa: S311  # no secret
     raise ConflictError(f"refused {_RETRIES} times in a row")  # noqa: TRY003, EM102
