@@ -25,6 +25,6 @@ def test_the_readme_names_every_fault() -> None:
 
 
 def test_each_check_finds_a_fault_alone_or_has_a_reason() -> None:
-    """A check that finds nothing which others miss says why it is there, and no other does."""
+    """A check that finds nothing which others miss says why it is there."""
     alone = {check for check, _, others in faults() if not others.strip()}
-    assert {check.id for check in all_checks()} - alone == set(REASONS)
+    assert {check.id for check in all_checks()} - alone <= set(REASONS)
