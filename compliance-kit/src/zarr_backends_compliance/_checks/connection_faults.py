@@ -16,6 +16,7 @@ from zarr_backends_compliance._line.outcomes import (
     each_left_old_or_new,
     each_works_again,
 )
+from zarr_backends_compliance._tools.filling import fill
 
 __all__: list[str] = []
 
@@ -247,7 +248,7 @@ def a_listing_that_breaks_off_raises(t: Trial) -> None:
     count = t.profile.listed[-1]
     with line_to_server(t) as line:
         backend = t.array("listed", shape=(count,))
-        t.threads(8, lambda i: [backend.write_chunk((j,), b"x") for j in range(i, count, 8)])
+        fill(t, backend, range(count))
         t.settle(backend)
         listing = line.open("listed").list_chunks()
         listed = [next(listing)]

@@ -18,6 +18,7 @@ from zarr_backends_compliance._kernel.expect import (
 )
 from zarr_backends_compliance._kernel.samples import payload, v2_metadata
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.filling import each
 from zarr_backends_compliance._tools.instances import another
 from zarr_backends_compliance._tools.store_runs import (
     hierarchies_develop,
@@ -120,15 +121,13 @@ def a_listing_has_every_key(t: Trial) -> None:
     equal(keys_of(backend.list_keys()), [], "the keys of an empty place")
     count = t.profile.listed[-1]
     keys = [f"{'ab'[i % 2]}/{i % 7}/{i}" for i in range(count)]
-    for key in keys:
-        backend.set(key, b"x")
+    each(t, lambda key: backend.set(key, b"x"), keys)
     for prefix in ("", "a/", "b/3/"):
         expected = sorted(key for key in keys if key.startswith(prefix))
         seen = sorted(backend.list_keys(prefix))
         equal(len(seen), len(expected), f"the number of keys from list_keys({prefix!r})")
         is_true(seen == expected, f"list_keys({prefix!r}) yields one key twice, another never")
-    for key in keys[10:]:
-        backend.delete(key)
+    each(t, backend.delete, keys[10:])
     equal(keys_of(backend.list_keys()), sorted(keys[:10]), "the keys after most were deleted")
 
 

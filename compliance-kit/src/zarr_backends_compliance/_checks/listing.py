@@ -11,6 +11,7 @@ from zarr_backends_compliance._kernel.samples import V2, V3
 from zarr_backends_compliance._kernel.trial import Trial
 from zarr_backends_compliance._tools.documents import LAYOUTS
 from zarr_backends_compliance._tools.existence import is_absent
+from zarr_backends_compliance._tools.filling import fill
 from zarr_backends_compliance._tools.places import empty_place, instances
 
 __all__: list[str] = []
@@ -27,8 +28,7 @@ def every_chunk_is_listed_once(t: Trial) -> None:
     for count in t.profile.listed:
         name = f"n{count}"
         backend = t.array(name, shape=(count + 1,))
-        for i in range(count):
-            backend.write_chunk((i,), b"x")
+        fill(t, backend, range(count))
         for instance in instances(t, backend, name):
             listed = indices(instance.list_chunks())
             equal(len(listed), count, f"the number of chunks listed, of {count} stored,")
@@ -126,8 +126,7 @@ def a_listing_stands_changes_meanwhile(t: Trial) -> None:
     """Chunks listed already are deleted, others overwritten and added, and it goes on."""
     count = t.profile.listed[-1]
     backend = t.array(shape=(10 * count,))
-    for i in range(count):
-        backend.write_chunk((i,), b"x")
+    fill(t, backend, range(count))
     listing = backend.list_chunks()
     seen = list(islice(listing, 20))
     gone = set(seen[:10])

@@ -9,6 +9,7 @@ from typing import Any
 
 from zarr_backends_compliance._kernel.samples import payload, v3_metadata
 from zarr_backends_compliance._kernel.trial import Trial
+from zarr_backends_compliance._tools.filling import fill
 
 __all__ = ["largest", "listing_costs", "operation_costs", "stores_apart", "works_at"]
 
@@ -61,8 +62,7 @@ def listing_costs(t: Trial, counts: Iterable[int]) -> dict[str, Any]:
     """
     backend, written, notes = t.array(shape=(10**6,)), 0, {}
     for n in counts:
-        for i in range(written, n):
-            backend.write_chunk((i,), b"x")
+        fill(t, backend, range(written, n))
         written, start = n, time.perf_counter()
         listing = iter(backend.list_chunks())
         next(listing, None)
