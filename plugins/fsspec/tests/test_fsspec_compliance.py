@@ -32,6 +32,7 @@ class TestFtp(BackendCompliance):
         return ftp_options
 
 
+@pytest.mark.slow
 class TestWebdav(BackendCompliance):
     """On a WebDAV server."""
 

@@ -21,6 +21,7 @@ class TestServer(BackendCompliance):
         return {"url": f"{mongod.url}zarr?authSource=admin"}
 
 
+@pytest.mark.slow
 class TestReplicaSet(BackendCompliance):
     """The primary of three servers, through one address, so that faults come in between."""
 

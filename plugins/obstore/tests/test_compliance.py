@@ -20,6 +20,7 @@ class TestS3(BackendCompliance):
         return on_s3
 
 
+@pytest.mark.slow
 class TestAzure(BackendCompliance):
     """Azurite."""
 
