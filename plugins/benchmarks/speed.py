@@ -35,6 +35,8 @@ COUNT, NBYTES = 100, 80_000
 _RANDOM = random.Random(0)  # noqa: S311  # no secret
 VALUES = {f"c/{i}": _RANDOM.randbytes(NBYTES) for i in range(COUNT)}
 THREADS = (1, 4, 16)
+WHOLE = 20
+"""Milliseconds from which on decimals would mean nothing."""
 
 Times = Iterator[tuple[str, float]]
 
@@ -169,7 +171,8 @@ def main() -> None:
     print(f"| {COUNT} x {NBYTES // 1000} KB, ms | {' | '.join(names)} |")
     print("|---" * (len(names) + 1) + "|")
     for row, columns in table.items():
-        cells = [f"{statistics.median(columns[name]):.3g}" for name in names]
+        medians = [statistics.median(columns[name]) for name in names]
+        cells = [f"{median:,.0f}" if median >= WHOLE else f"{median:.1f}" for median in medians]
         print(f"| {row} | {' | '.join(cells)} |")
     print(f"\nMedians of {options.rounds} rounds; {os.cpu_count()} processors.")
 
