@@ -53,6 +53,27 @@ def test_64_threads_missing_one_chunk_make_one_inner_read(
     assert slow.counts["get"] == 1
 
 
+def test_a_thread_that_comes_late_reads_what_another_one_has_kept(
+    wrap: Callable[..., Any], slow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It missed, then another one read and ended, and now it is its turn."""
+    store = wrap("cache", inner=slow)
+    store.write_chunk((0,), b"value")
+    slow.reset()
+    missed, look = [], type(store)._cached  # noqa: SLF001  # the moment between look and read
+
+    def stumble(cache: Any, part: Any) -> Any:
+        found = look(cache, part)
+        if not missed:
+            missed.append(part)
+            cache.read_chunk((0,))
+        return found
+
+    monkeypatch.setattr(type(store), "_cached", stumble)
+    assert bytes(store.read_chunk((0,))) == b"value"
+    assert slow.counts["get"] == 1
+
+
 def test_an_error_is_told_to_all_who_wait_and_not_kept(wrap: Callable[..., Any]) -> None:
     """The next one asks again."""
     mock = wrap("mock", fail_nth={"get": 1}, latency_s=0.02)

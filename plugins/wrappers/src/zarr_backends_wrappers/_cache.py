@@ -193,7 +193,10 @@ class CacheBackend(Transformer):
         return self._version is None or entry.version == self._version_now(key)
 
     def _load(self, part: Part) -> Entry:
-        """Read a part of a value."""
+        """Read a part of a value, unless another read of it ended just before this one began."""
+        found = self._cached(part)
+        if found is not None:
+            return found
         self._counts["misses"] += 1
         # Before the value: should that be newer, the entry is only thought older than it is.
         version = self._version_now(part.key)

@@ -1,18 +1,15 @@
 """Folders as prefixes of keys: listed lazily, of any size and depth, and tidied up.
 
-A folder is scanned once; its files are yielded on the way and only the names of its
-subfolders are kept. Folders that vanish meanwhile are no errors. Links are followed as far
-as they stay inside the root, but not to a folder that they are themselves in.
-
-What is replaced while its folder is being read is listed as the system does it: POSIX
-promises nothing about names that are renamed meanwhile. ext4 shows them once; tmpfs can
-leave some out of a folder of thousands.
+A folder's files are yielded on the way; their names are kept until it is done, and those of
+its subfolders until they are. Folders that vanish meanwhile are no errors. Links are followed
+as far as they stay inside the root, but not to a folder that they are themselves in.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
@@ -29,6 +26,12 @@ from zarr_backends._storage.filesystem.safe_paths import (
 from zarr_backends.errors import PermissionDeniedError
 
 __all__ = ["list_files", "list_names", "remove_empty_folders", "remove_if_empty"]
+
+_REPETITIONS = 8
+"""How often a folder that goes on changing is read again."""
+
+_TICK_NS = 20_000_000
+"""Nanoseconds in which a change may leave the time of a folder as it was."""
 
 
 class _Folder(NamedTuple):
@@ -144,12 +147,38 @@ def _start(base: str, prefix: str) -> tuple[_Folder | None, str]:
 
 
 def _scan(folder: _Folder, beginning: str) -> Iterator[os.DirEntry[str]]:
-    """Yield the entries of a folder that can be keys, and clear away stale files."""
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder.path) as entries:
+    """Yield the entries of a folder that can be keys, each once, and clear away stale files.
+
+    POSIX leaves open whether readdir gives an entry that is renamed while it reads, and tmpfs
+    gives a file that is replaced twice or not at all. So names are remembered, and a folder that
+    changed meanwhile is read again for what was passed over.
+    """
+    seen: set[str] = set()
+    with suppress(FileNotFoundError, NotADirectoryError):
+        before = os.stat(folder.path).st_mtime_ns
+        yield from _unseen(folder, beginning, seen)
+        for repetition in range(_REPETITIONS):
+            after = os.stat(folder.path).st_mtime_ns
+            # Clocks of older kernels stand still for a moment: two changes look like one.
+            is_recent = not repetition and time.time_ns() - after < _TICK_NS
+            if after == before and not is_recent:
+                return
+            before = after
+            yield from list(_unseen(folder, beginning, seen))
+
+
+def _unseen(folder: _Folder, beginning: str, seen: set[str]) -> Iterator[os.DirEntry[str]]:
+    """Yield the entries whose names have not been seen, and remember these."""
+    with os.scandir(folder.path) as entries:
         for entry in entries:
             if is_temporary(entry.name):
                 remove_if_stale(entry)
-            elif entry.name.startswith(beginning) and is_storable(entry.name):
+            elif (
+                entry.name not in seen
+                and entry.name.startswith(beginning)
+                and is_storable(entry.name)
+            ):
+                seen.add(entry.name)
                 yield entry
 
 
