@@ -191,6 +191,25 @@ def test_listing_stands_still() -> None:
     assert list(keys) == [f"c/{i}" for i in range(1, 100)]
 
 
+def test_listing_stands_still_while_garbage_is_collected() -> None:
+    """Other threads write then as well."""
+    backend = MemoryBackend.create()
+    backend.set("old", b"")
+
+    def write(_phase: str, _info: dict[str, int]) -> None:
+        backend.set(uuid.uuid4().hex, b"")
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(write)
+    gc.set_threshold(1)
+    try:
+        for _ in range(100):
+            assert "old" in list(backend.list_keys())
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(write)
+
+
 def test_no_update_is_lost_between_threads(name: str) -> None:
     """64 threads add to one number, each through a backend of its own."""
 

@@ -47,7 +47,9 @@ class MemoryStore:
 
     def all_keys(self) -> tuple[str, ...]:
         """Return the keys that there are now."""
-        return tuple(self._values)
+        # Of a copy, which is made in one step: while a tuple takes its memory, CPython 3.11 may
+        # collect garbage, and another thread change the dictionary.
+        return tuple(self._values.copy())
 
     def set(self, key: str, value: bytes) -> None:
         """Set a value.
