@@ -35,6 +35,9 @@ __all__ = ["FsspecBackend", "as_bytes"]
 
 T = TypeVar("T")
 
+_BATCHES = 8
+"""Requests at a time that delete as many files as the service takes."""
+
 
 class FsspecBackend(KeyValueBackend):
     """Keeps values in files below a folder of any file system that fsspec knows.
@@ -203,7 +206,10 @@ class FsspecBackend(KeyValueBackend):
             self._run_many(files.delete, [(path,) for path in paths])
             return
         batches = [(paths[i : i + n],) for i in range(0, len(paths), n)]
-        self._run_many(files.delete_batch, batches)
+        # To the service each is as much work as all its files: many at once would take so long
+        # together that none ends in time.
+        for i in range(0, len(batches), _BATCHES):
+            self._run_many(files.delete_batch, batches[i : i + _BATCHES])
 
     def _remove_folders(self, folders: Sequence[str], prefix: str) -> None:
         """Remove those folders that are empty, the innermost first."""
