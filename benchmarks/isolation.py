@@ -1,6 +1,6 @@
 """Move amounts between elements of an array in transactions while others read all of it.
 
-    python plugins/benchmarks/isolation.py [SECONDS]
+    python benchmarks/isolation.py [SECONDS]
 
 Eight processes move amounts; each element is a chunk of its own. Two more processes read
 the whole array, one in transactions and one in read-only transactions. Every sum that is

@@ -1,6 +1,6 @@
 """100 chunks of 80 KB in a database, beside zarr-python's LocalStore.
 
-    python plugins/benchmarks/speed.py {mongodb,redis,shared-memory,sql} [--rounds N]
+    python benchmarks/databases.py {mongodb,redis,shared-memory,sql} [--rounds N]
 
 They are written and read one by one, by 1, 4 and 16 threads, and in batches. LocalStore is
 called as zarr-python calls it, on an event loop, with as many tasks as there are threads; it
