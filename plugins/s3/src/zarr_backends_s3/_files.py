@@ -43,6 +43,9 @@ _MARKS = "zarr-backends-writes"
 _NMARKS = 16
 """Marks that are kept: writes that others may have done until we ask again."""
 
+_NREFUSALS = 8
+"""Conditions that held and were refused, one after the other, until that is an error."""
+
 _GONE = ("NoSuchKey",)
 _FAILED_CONDITION = (412, "PreconditionFailed")
 
@@ -76,6 +79,7 @@ class S3Files(ObjectFiles):
         self._write_options = write_options
         self._read_options = read_options
         self._quoted = True
+        self._nrefusals = 0
 
     async def opened(self) -> Any:
         """Make the file system with its client, which looks for credentials."""
@@ -154,7 +158,8 @@ class S3Files(ObjectFiles):
     async def replace(self, path: str, data: bytes | None, token: Any) -> bool:
         """Replace or delete an object that still has an ETag."""
         etag, marks = token
-        condition = {"IfMatch": etag if self._quoted else etag.strip('"')}
+        quoted = self._quoted
+        condition = {"IfMatch": etag if quoted else etag.strip('"')}
         mark = secrets.token_hex(4)
         try:
             if data is None:
@@ -168,7 +173,8 @@ class S3Files(ObjectFiles):
                 return False
             if not _is_failed_condition(error):
                 raise
-            return await self._was_done(path, etag, mark)
+            return await self._was_done(path, etag, mark, quoted=quoted)
+        self._nrefusals = 0
         return True
 
     async def delete(self, path: str) -> None:
@@ -251,7 +257,7 @@ class S3Files(ObjectFiles):
         options = self._write_options | parameters
         await self._request("put_object", Key=self._key(path), Body=data, **options)
 
-    async def _was_done(self, path: str, etag: str, mark: str) -> bool:
+    async def _was_done(self, path: str, etag: str, mark: str, *, quoted: bool) -> bool:
         """Find out why a condition failed.
 
         Returns:
@@ -265,12 +271,14 @@ class S3Files(ObjectFiles):
             return False
         if mark in _marks_of(found):
             return True
-        if found.get("ETag") == etag:
-            if not self._quoted:
+        if found.get("ETag") == etag and quoted == self._quoted:
+            # Others may have written in between what was there before. Or this is Ceph before 17,
+            # which compares without the quotes that belong to an ETag.
+            self._nrefusals += 1
+            if self._nrefusals > _NREFUSALS:
                 message = "the service refuses If-Match although the object has that ETag"
                 raise BackendError(message, backend="s3")
-            # Ceph before 17 compares without the quotes that belong to an ETag.
-            self._quoted = False
+            self._quoted = not quoted
         return False
 
     async def _attempted(self, request: Callable[..., Awaitable[T]], *args: Any, **more: Any) -> T:
