@@ -25,6 +25,7 @@ def main() -> None:
         raise
     except Exception:  # noqa: BLE001  # anything else would look like a fault of the backend
         traceback.print_exc()
+        _end_soon(2)
         sys.exit(2)
 
 
